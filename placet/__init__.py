@@ -1,0 +1,1 @@
+"""Placet: a human-approval service on Temporal."""

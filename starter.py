@@ -1,0 +1,1 @@
+"""Run the Placet command line: `python starter.py --help`."""

@@ -1,0 +1,1 @@
+"""Run the Placet worker: `python worker.py`."""

@@ -1,0 +1,1 @@
+"""The pipelines, one file each, and the gate they wait at."""
