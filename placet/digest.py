@@ -95,6 +95,7 @@ def digest(value: Any) -> str:
 
 def _plain(value: Any) -> Any:
     """Turn a value into what RFC 8785 can write: null, booleans, numbers, text, lists, objects."""
+    plain: Any
     match value:
         case BaseModel():
             plain = value.model_dump(mode="json")
