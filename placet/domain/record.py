@@ -1,0 +1,62 @@
+"""What a transition leaves behind: records for the ledger, notices for people."""
+
+from enum import StrEnum
+
+from pydantic import AwareDatetime, Field, JsonValue
+
+from placet.domain.base import Stored
+from placet.domain.plan import PersonRef
+from placet.domain.review import Actor
+from placet.domain.vocabulary import Kind
+
+
+class Record(Stored):
+    """One thing that happened, before it has its id and its place in the ledger.
+
+    ``settles`` marks the last record of a transition: it carries the state the case is in then.
+    """
+
+    kind: Kind
+    at: AwareDatetime
+    actor: Actor | None = None
+    on_behalf_of: PersonRef | None = None
+    channel: str | None = None
+    stage: str | None = None
+    reason: str | None = None
+    decision_id: str | None = None
+    digest_shown: str | None = None
+    data: dict[str, JsonValue] = Field(default_factory=dict)
+    revision: int
+    digest: str | None
+    settles: bool = False
+
+
+class NoticeKind(StrEnum):
+    """Why people are written to."""
+
+    REVIEW_WANTED = "review_wanted"
+    REMINDER = "reminder"
+    ESCALATION = "escalation"
+    CHANGES_REQUESTED = "changes_requested"
+    DECIDED = "decided"
+    EFFECT_DONE = "effect_done"
+    EFFECT_FAILED = "effect_failed"
+
+
+class Notice(Stored):
+    """A message to people, in facts; an adapter makes sentences of it.
+
+    ``number`` counts the notices of a case, so that each has a key of its own.
+    """
+
+    number: int
+    kind: NoticeKind
+    to: tuple[PersonRef, ...]
+    request: str
+    title: str
+    requester: str
+    amount: str | None = None
+    stage: str | None = None
+    due: AwareDatetime | None = None
+    text: str = ""
+    at: AwareDatetime

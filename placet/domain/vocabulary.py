@@ -1,0 +1,115 @@
+"""The closed vocabulary: every kind of event, as ``source:subject:action``, and the outcomes.
+
+The source says who or what moved: a person in that part, a timer, the system itself, the effect or
+the bank.
+"""
+
+from enum import StrEnum
+
+
+class Kind(StrEnum):
+    """Every kind of event a case can leave in the ledger."""
+
+    SUBMITTED = "requester:request:submitted"
+    RESUBMITTED = "requester:request:resubmitted"
+    WITHDRAWN = "requester:request:withdrawn"
+    PLANNED = "system:request:planned"
+    UNPLANNABLE = "system:request:unplannable"
+    STAGE_OPENED = "system:stage:opened"
+    STAGE_PASSED = "reviewers:stage:passed"
+    STAGE_STUCK = "system:stage:stuck"
+    ROSTER_CHANGED = "directory:roster:changed"
+    APPROVED = "reviewer:review:approved"
+    REJECTED = "reviewer:review:rejected"
+    CHANGES_REQUESTED = "reviewer:review:changes_requested"
+    HELD = "reviewer:review:held"
+    COMMENTED = "person:case:commented"
+    REASSIGNED = "person:seat:reassigned"
+    REFUSED = "caller:message:refused"
+    LATE = "caller:message:late"
+    REMINDED = "timer:stage:reminded"
+    ESCALATED = "timer:stage:escalated"
+    EXTENDED = "timer:stage:extended"
+    DEADLINE_PASSED = "timer:stage:deadline_passed"
+    DECIDED = "system:case:decided"
+    PERMIT_ISSUED = "system:permit:issued"
+    NOTIFIED = "system:notice:sent"
+    NOTICE_FAILED = "system:notice:failed"
+    PERMIT_CONSUMED = "effect:permit:consumed"
+    EFFECT_DONE = "effect:payment:done"
+    EFFECT_FAILED = "effect:run:failed"
+    PAYMENT_REJECTED = "bank:payment:rejected"
+    PAYMENT_SETTLED = "bank:payment:settled"
+
+
+class Status(StrEnum):
+    """Where a case stands."""
+
+    PLANNING = "planning"
+    PENDING = "pending"
+    CHANGES_REQUESTED = "changes_requested"
+    APPROVED = "approved"
+    REJECTED = "rejected"
+    EXPIRED = "expired"
+    WITHDRAWN = "withdrawn"
+    FAILED = "failed"
+
+    @property
+    def final(self) -> bool:
+        """Say whether the case has its outcome."""
+        return self not in {Status.PLANNING, Status.PENDING, Status.CHANGES_REQUESTED}
+
+
+class DecidedBy(StrEnum):
+    """What brought the outcome about."""
+
+    PEOPLE = "people"
+    RULE = "rule"
+    TIMEOUT = "timeout"
+
+
+class Action(StrEnum):
+    """What a caller may ask of a case; each is the name of a signal too."""
+
+    APPROVE = "approve"
+    REJECT = "reject"
+    REQUEST_CHANGES = "request_changes"
+    WITHDRAW = "withdraw"
+    COMMENT = "comment"
+    REASSIGN = "reassign"
+    RESUBMIT = "resubmit"
+
+    @property
+    def reviews(self) -> bool:
+        """Say whether this is a reviewer's verdict."""
+        return self in {Action.APPROVE, Action.REJECT, Action.REQUEST_CHANGES}
+
+
+class Refusal(StrEnum):
+    """Why a message changed nothing."""
+
+    MALFORMED = "malformed"
+    LATE = "late"
+    UNKNOWN_PERSON = "unknown_person"
+    BAD_ATTESTATION = "bad_attestation"
+    ASSURANCE = "assurance_too_low"
+    OWN_REQUEST = "own_request"
+    NOT_REVIEWER = "not_a_reviewer"
+    NOT_REQUESTER = "not_the_requester"
+    OTHER_REVISION = "other_revision"
+    ALREADY_REVIEWED = "already_reviewed"
+    SEAT_FILLED = "seat_filled"
+    WAITING_FOR_CHANGES = "waiting_for_changes"
+    ROUNDS_EXHAUSTED = "rounds_exhausted"
+    DECISION_ID_REUSED = "decision_id_reused"
+    BAD_REASSIGNMENT = "bad_reassignment"
+    BAD_REQUEST = "bad_request"
+    UNCHANGED = "unchanged"
+
+
+class EffectState(StrEnum):
+    """How far the effect of an approved case has come."""
+
+    PENDING = "pending"
+    DONE = "done"
+    FAILED = "failed"
