@@ -1,0 +1,1 @@
+"""Each pipeline's door: how what somebody sent becomes a request."""
