@@ -1,0 +1,145 @@
+"""Opens connections and says in Placet's own errors what went wrong with them.
+
+Whatever may be cured by waiting (a server that restarts, a fail-over, a full disk, a missing
+migration) becomes UnavailableError, so that a workflow tries again instead of failing a case. Only
+what would fail again in the same way is permanent.
+"""
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+
+import psycopg
+from psycopg import AsyncConnection, IsolationLevel, conninfo
+from psycopg.rows import DictRow, dict_row
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
+
+from placet.domain.errors import (
+    ConflictError,
+    InvalidInputError,
+    NotFoundError,
+    PlacetError,
+    UnavailableError,
+)
+
+Pool = AsyncConnectionPool[AsyncConnection[DictRow]]
+"""Connections whose rows are dicts."""
+
+_OWN_ERRORS: dict[str, type[PlacetError]] = {
+    "PLC": ConflictError,
+    "PLN": NotFoundError,
+    "PLI": InvalidInputError,
+    "PLT": PlacetError,
+}
+"""Our functions raise SQLSTATEs of these families, with messages that are written for people."""
+
+_NOT_MIGRATED = {"3F000", "42P01", "42883", "42501"}
+_UNIQUE_VIOLATION = "23505"
+
+_CONNECT_SECONDS = 3
+_SESSION_SETTINGS = """
+select set_config('statement_timeout', '30s', false),
+       set_config('idle_in_transaction_session_timeout', '60s', false)
+"""
+"""A session that hangs in a transaction holds its streams' locks; the server ends it."""
+
+
+def checked_url(url: str) -> str:
+    """Return ``url`` if it is a Postgres connection string.
+
+    Raises:
+        InvalidInputError: It is none. libpq's own message would repeat it with its password.
+    """
+    try:
+        conninfo.conninfo_to_dict(url)
+    except psycopg.Error:
+        raise InvalidInputError(
+            "PLACET_DATABASE_URL is not a Postgres connection string: write it like "
+            "postgresql://placet_app@localhost/placet, with special characters percent-encoded."
+        ) from None
+    return url
+
+
+@asynccontextmanager
+async def open_pool(
+    url: str, *, min_size: int = 1, max_size: int = 8, patience: float = 5.0
+) -> AsyncIterator[Pool]:
+    """Open a pool that survives a restart of Postgres, and close it at the end.
+
+    It opens even while the server is down: the first use then raises UnavailableError. Each
+    connection is tested when it is taken, so a restart costs no failed statement.
+
+    Args:
+        url: A connection string for ``placet_app``.
+        min_size: Connections kept open.
+        max_size: Connections at most.
+        patience: Seconds to wait for a connection.
+
+    Raises:
+        InvalidInputError: The URL is not a connection string.
+    """
+    async with AsyncConnectionPool(
+        checked_url(url),
+        connection_class=AsyncConnection[DictRow],
+        kwargs={
+            "connect_timeout": _CONNECT_SECONDS,
+            "application_name": "placet",
+            "row_factory": dict_row,
+        },
+        min_size=min_size,
+        max_size=max_size,
+        timeout=patience,
+        configure=_configure,
+        check=AsyncConnectionPool.check_connection,
+        open=False,
+    ) as pool:
+        yield pool
+
+
+async def _configure(connection: AsyncConnection[DictRow]) -> None:
+    # A role or a server may default to another level, and the ledger accepts only this one.
+    await connection.set_isolation_level(IsolationLevel.READ_COMMITTED)
+    await connection.execute(_SESSION_SETTINGS)
+    await connection.commit()
+
+
+@contextmanager
+def translated_errors() -> Iterator[None]:
+    """Turn what psycopg raises inside the block into Placet's errors.
+
+    Raises:
+        ConflictError: It contradicts something recorded.
+        NotFoundError: What it refers to does not exist.
+        InvalidInputError: A value cannot be stored.
+        UnavailableError: The database does not answer, or not now.
+    """
+    try:
+        yield
+    except psycopg.Error as error:
+        raise _translated(error) from error
+    except UnicodeError as error:
+        raise InvalidInputError(
+            "The text holds characters that cannot be stored (lone surrogates): remove them."
+        ) from error
+
+
+def _translated(error: psycopg.Error) -> PlacetError:
+    state = error.sqlstate or ""
+    message = error.diag.message_primary or ""
+    if own := _OWN_ERRORS.get(state[:3]):
+        return own(message)
+    if state == _UNIQUE_VIOLATION:
+        return ConflictError(f"Something with the same key is recorded already ({message}).")
+    if state[:2] in {"22", "23", "54"} or (not state and isinstance(error, psycopg.DataError)):
+        return InvalidInputError(
+            f"The database cannot store this; correct the value ({message or 'it holds NUL'})."
+        )
+    if state in _NOT_MIGRATED:
+        return UnavailableError(
+            f"The database lacks what Placet needs ({message}): run the migrations, and connect as "
+            "a role that they granted access, such as placet_app."
+        )
+    reason = "no free connection" if isinstance(error, PoolTimeout) else state or "no connection"
+    return UnavailableError(
+        f"The ledger's database does not answer ({reason}). Check that Postgres runs and that "
+        "PLACET_DATABASE_URL names it; then try again."
+    )

@@ -1,0 +1,138 @@
+"""Applies migrations to a database: once each, in order, one runner at a time."""
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib import resources
+from typing import LiteralString
+
+import psycopg
+
+from placet.db.connections import checked_url
+from placet.db.migrations import Migration, packaged_migrations
+from placet.domain.errors import ConflictError, InvalidInputError, UnavailableError
+
+APP_ROLE = "placet_app"
+"""The login of the worker and the command line: it may append and read, and nothing else."""
+
+_RUNNER_LOCK = 1347174477
+"""Any number, as long as every runner uses the same one."""
+
+_CONNECT_SECONDS = 10
+_LOCK_TIMEOUT = "120s"
+"""Long enough for another runner's migrations, short enough for a deployment to notice."""
+
+
+def migrate(
+    admin_url: str,
+    *,
+    app_password: str | None = None,
+    migrations: Sequence[Migration] | None = None,
+) -> list[str]:
+    """Bring a database to the newest schema; safe to run at every start and by many at once.
+
+    Creates the roles that are missing, repeats the database's own privileges, and applies the
+    migrations that the database does not have, each in its own transaction as ``placet_owner``.
+
+    Args:
+        admin_url: A connection for a superuser, or for the database's owner with CREATEROLE.
+        app_password: The password ``placet_app`` gets. By default ``PLACET_APP_PASSWORD``; without
+            one the role keeps what it has, and a new role can log in only where the server trusts
+            it, for instance by peer authentication on a local socket.
+        migrations: Only for tests; by default those that ship with this program.
+
+    Returns:
+        The names of the migrations applied now; empty when there was nothing to do.
+
+    Raises:
+        InvalidInputError: The URL is not a connection string, or its role has too few rights.
+        ConflictError: An applied migration was edited, or the database is newer than the program.
+        UnavailableError: The server does not answer, or another runner holds the lock too long.
+    """
+    steps = packaged_migrations() if migrations is None else migrations
+    password = os.environ.get("PLACET_APP_PASSWORD", "") if app_password is None else app_password
+    with (
+        _translated(),
+        psycopg.connect(
+            checked_url(admin_url), autocommit=True, connect_timeout=_CONNECT_SECONDS
+        ) as connection,
+    ):
+        connection.execute("select set_config('lock_timeout', %s, false)", [_LOCK_TIMEOUT])
+        connection.execute("select pg_advisory_lock(%s)", [_RUNNER_LOCK])
+        _assert_roles(connection, password)
+        applied = _applied(connection)
+        _refuse_edits(applied, steps)
+        pending = [step for step in steps if step.version not in applied]
+        for step in pending:
+            _apply(connection, step)
+        return [step.name for step in pending]
+
+
+def _assert_roles(connection: psycopg.Connection, password: str) -> None:
+    verifier = b""
+    if password:
+        verifier = connection.pgconn.encrypt_password(
+            password.encode(), APP_ROLE.encode(), b"scram-sha-256"
+        )
+    with connection.transaction():
+        connection.execute(
+            "select set_config('placet.app_verifier', %s, true)", [verifier.decode()]
+        )
+        connection.execute(_packaged_sql("roles.sql"))
+
+
+def _applied(connection: psycopg.Connection) -> dict[int, tuple[str, str]]:
+    with connection.transaction():
+        connection.execute("set local role placet_owner")
+        connection.execute("set local client_min_messages = warning")
+        connection.execute(_packaged_sql("bookkeeping.sql"))
+        rows = connection.execute("select version, name, checksum from migration.applied")
+        return {version: (name, checksum) for version, name, checksum in rows}
+
+
+def _refuse_edits(applied: dict[int, tuple[str, str]], steps: Sequence[Migration]) -> None:
+    known = {step.version: step for step in steps}
+    for version, (name, checksum) in sorted(applied.items()):
+        step = known.get(version)
+        if step is None:
+            raise ConflictError(
+                f"The database has the migration {name}, which this program does not know: "
+                "it is newer than the program. Deploy the version that brought it, or a later one."
+            )
+        if step.checksum != checksum:
+            raise ConflictError(
+                f"The migration {step.name} was changed after it had been applied. Restore the "
+                "file as it was released, and put the change into a new migration."
+            )
+
+
+def _apply(connection: psycopg.Connection, step: Migration) -> None:
+    with connection.transaction():
+        connection.execute("set local role placet_owner")
+        # A migration is a file of this program or a test's text, never something typed in.
+        connection.execute(step.sql)
+        connection.execute(
+            "insert into migration.applied (version, name, checksum) values (%s, %s, %s)",
+            [step.version, step.name, step.checksum],
+        )
+
+
+def _packaged_sql(name: str) -> LiteralString:
+    return resources.files("placet.db").joinpath(name).read_text(encoding="utf-8")
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except psycopg.OperationalError as error:
+        raise UnavailableError(
+            "The database to migrate does not answer, or another migration holds it. Check that "
+            "Postgres runs and that the administrator's URL is right, then repeat. "
+            f"({error.sqlstate or 'no connection'})"
+        ) from error
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise InvalidInputError(
+            "This role may not migrate the database. Use a superuser, or the database's owner with "
+            f"CREATEROLE. ({error.diag.message_primary})"
+        ) from error

@@ -1,0 +1,132 @@
+"""What the ledger's lists and the payments beside them look like when read."""
+
+from decimal import Decimal
+from enum import StrEnum
+
+from pydantic import Field
+
+from placet.domain.base import Stored
+from placet.domain.ledger import Hex64, Receipt, UtcInstant
+
+
+class RequestRow(Stored):
+    """One request as the lists show it: the newest state that its events recorded."""
+
+    request: str
+    pipeline: str
+    revision: int
+    digest: str | None
+    title: str
+    requester_id: str
+    requester_name: str | None
+    status: str
+    stage: str | None
+    due: UtcInstant | None
+    outcome_kind: str | None
+    outcome_by: str | None
+    outcome_reason: str | None
+    amount: str | None
+    route: str | None
+    effect: str | None
+    submitted_at: UtcInstant
+    updated_at: UtcInstant
+
+
+class AssignmentRow(Stored):
+    """One person whom a request waits for."""
+
+    request: str
+    person: str
+    name: str | None
+    group: str | None
+    on_behalf_of: str | None
+
+
+class ReviewRow(Stored):
+    """One verdict that counted, with who gave it and what they were shown."""
+
+    event_id: Hex64
+    request: str
+    stream_seq: int
+    verdict: str
+    actor_id: str
+    actor_name: str | None
+    on_behalf_of: str | None
+    role: str | None
+    assurance: str | None
+    channel: str | None
+    stage: str | None
+    revision: int | None
+    digest: str | None
+    reason: str | None
+    decision_id: str | None
+    reviewed_at: UtcInstant
+
+
+class PaymentStatus(StrEnum):
+    """How far a payment has come; the bank's word is final."""
+
+    WRITTEN = "written"
+    REJECTED = "rejected"
+    SETTLED = "settled"
+
+
+class PaymentOrder(Stored):
+    """A payment to record under a permit: the order that stands in the payment file.
+
+    Attributes:
+        digest: The digest of the revision about to be paid; must be the permit's.
+        amount: Exact, in the currency's major unit.
+        file_sha256: Of the payment file's bytes.
+    """
+
+    payment_id: str = Field(min_length=1)
+    permit_id: str = Field(min_length=1)
+    request: str = Field(min_length=1)
+    digest: Hex64
+    msg_id: str = Field(min_length=1)
+    end_to_end_id: str = Field(min_length=1)
+    amount: Decimal = Field(gt=0, allow_inf_nan=False)
+    currency: str = Field(pattern=r"^[A-Z]{3}$")
+    creditor_name: str
+    creditor_iban: str
+    file_name: str
+    file_sha256: Hex64
+
+
+class PaymentRow(PaymentOrder):
+    """A payment as recorded, with what the bank said about it."""
+
+    status: PaymentStatus
+    status_reason: str | None
+    created_at: UtcInstant
+
+
+class PaymentReport(Stored):
+    """A bank's word about a payment, which it names by one or both of its identifiers."""
+
+    msg_id: str | None = None
+    end_to_end_id: str | None = None
+    status: PaymentStatus
+    reason: str | None = None
+
+
+class PaymentResult(Stored):
+    """What recording a payment or a report came to.
+
+    Attributes:
+        first: True when this call did it, false when it had been done before.
+        payment: The row, as the first call wrote it.
+        receipts: Of the events given, as far as they stand in the ledger.
+    """
+
+    first: bool
+    payment: PaymentRow
+    receipts: list[Receipt]
+
+
+class ConsumeResult(Stored):
+    """What consuming a permit came to: ``first`` is false when it had been consumed before."""
+
+    first: bool
+    receipts: list[Receipt]

@@ -1,0 +1,96 @@
+"""What the rest of Placet may ask of a ledger; activities and lists depend on this alone."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from placet.domain.ledger import LedgerEvent, Receipt, RecordedEvent
+from placet.domain.ledger_rows import (
+    AssignmentRow,
+    ConsumeResult,
+    PaymentOrder,
+    PaymentReport,
+    PaymentResult,
+    PaymentRow,
+    RequestRow,
+    ReviewRow,
+)
+
+
+class Recorder(Protocol):
+    """Writes the ledger. Every method may be repeated: it does its work once."""
+
+    async def append(self, events: Sequence[LedgerEvent]) -> list[Receipt]:
+        """Append events in one transaction and return their receipts, in the same order."""
+        ...
+
+    async def put_content(self, data: bytes, media_type: str) -> str:
+        """Store bytes and return their SHA-256 in hex."""
+        ...
+
+    async def consume(
+        self, permit_id: str, digest: str, effect: str, events: Sequence[LedgerEvent]
+    ) -> ConsumeResult:
+        """Consume a permit and append its events in one transaction."""
+        ...
+
+    async def pay(self, order: PaymentOrder, events: Sequence[LedgerEvent]) -> PaymentResult:
+        """Consume a permit, record its payment and append its events in one transaction."""
+        ...
+
+    async def report_payment(
+        self, report: PaymentReport, events: Sequence[LedgerEvent]
+    ) -> PaymentResult:
+        """Record what the bank says about a payment, with its event, in one transaction."""
+        ...
+
+
+class Reader(Protocol):
+    """Reads the ledger and the lists that follow from it."""
+
+    async def timeline(self, request: str) -> list[RecordedEvent]:
+        """Return a request's events in order."""
+        ...
+
+    async def get_content(self, digest: str) -> bytes:
+        """Return stored bytes by their digest."""
+        ...
+
+    async def requests(  # noqa: PLR0913 - each is one filter of a list
+        self,
+        *,
+        reviewer: str | None = None,
+        requester: str | None = None,
+        status: str | None = None,
+        pipeline: str | None = None,
+        limit: int = 100,
+        after: str | None = None,
+    ) -> list[RequestRow]:
+        """Return the newest requests that fit every filter given."""
+        ...
+
+    async def request(self, request_id: str) -> RequestRow | None:
+        """Return one request's row."""
+        ...
+
+    async def assignments(self, requests: Sequence[str]) -> list[AssignmentRow]:
+        """Return whom these requests wait for."""
+        ...
+
+    async def reviews(self, request_id: str) -> list[ReviewRow]:
+        """Return the verdicts on a request, in order."""
+        ...
+
+    async def payments(
+        self,
+        *,
+        permit_id: str | None = None,
+        request: str | None = None,
+        msg_id: str | None = None,
+        end_to_end_id: str | None = None,
+    ) -> list[PaymentRow]:
+        """Return the payments that fit every filter given."""
+        ...
+
+
+class Ledger(Recorder, Reader, Protocol):
+    """A whole ledger."""

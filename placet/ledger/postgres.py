@@ -1,0 +1,283 @@
+"""The ledger in Postgres: one adapter for the events, the lists, the content and the payments.
+
+Every rule it relies on (order, exactly-once, one permit for one effect) is enforced by the
+database's own functions; this class translates values and errors.
+"""
+
+import json
+import re
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, LiteralString
+
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow
+
+from placet.db import Pool, translated_errors
+from placet.domain.errors import InvalidInputError, NotFoundError
+from placet.domain.ledger import LedgerEvent, Receipt, RecordedEvent
+from placet.domain.ledger_rows import (
+    AssignmentRow,
+    ConsumeResult,
+    PaymentOrder,
+    PaymentReport,
+    PaymentResult,
+    PaymentRow,
+    RequestRow,
+    ReviewRow,
+)
+from placet.ledger import sql
+from placet.ledger.encoding import batch_of
+
+MAX_ROWS = 1000
+"""The most rows a list returns at once."""
+
+_HEX_DIGEST = re.compile(r"[0-9a-f]{64}")
+
+
+class PostgresLedger:
+    """The port's real adapter; see :mod:`placet.ledger.port`.
+
+    Every method raises UnavailableError while the database does not answer. Writing methods may be
+    repeated after any error: what was recorded is returned and not recorded again.
+    """
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def append(self, events: Sequence[LedgerEvent]) -> list[Receipt]:
+        """Append events in one transaction: all of them stand in the ledger afterwards, or none.
+
+        Returns:
+            One receipt for each event, in the same order. An event that was recorded before has
+            its first receipt.
+
+        Raises:
+            ConflictError: An id was recorded with other content, or the request's id has a story
+                in the ledger already.
+            InvalidInputError: An event has no canonical form, is too large or cannot be projected.
+        """
+        if not events:
+            return []
+        batch = batch_of(events)
+        async with self._transaction() as connection:
+            return await _append(connection, batch)
+
+    async def timeline(self, request: str) -> list[RecordedEvent]:
+        """Return a request's events in order; an unknown request has none."""
+        rows = await self._all(sql.TIMELINE, {"stream": request})
+        return [RecordedEvent(**{**row, "body": json.loads(row["body"])}) for row in rows]
+
+    async def put_content(self, data: bytes, media_type: str) -> str:
+        """Store bytes under their SHA-256 and return it in hex; the first media type stays.
+
+        Raises:
+            InvalidInputError: They are more than 10 MiB, or the media type is empty.
+        """
+        async with self._transaction() as connection:
+            row = await _row(connection, sql.PUT_CONTENT, {"data": data, "media_type": media_type})
+        return str(row["digest"])
+
+    async def get_content(self, digest: str) -> bytes:
+        """Return what was stored under a SHA-256 in hex.
+
+        Raises:
+            NotFoundError: Nothing was, or it has been erased.
+        """
+        rows = (
+            await self._all(sql.GET_CONTENT, {"digest": digest})
+            if _HEX_DIGEST.fullmatch(digest)
+            else []
+        )
+        data = rows[0]["data"] if rows else None
+        if data is None:
+            raise NotFoundError(
+                f"No content is stored under {digest[:64]!r}: it was never stored, or was erased."
+            )
+        return bytes(data)
+
+    async def requests(  # noqa: PLR0913 - each is one filter of a list
+        self,
+        *,
+        reviewer: str | None = None,
+        requester: str | None = None,
+        status: str | None = None,
+        pipeline: str | None = None,
+        limit: int = 100,
+        after: str | None = None,
+    ) -> list[RequestRow]:
+        """Return the newest requests that fit every filter given.
+
+        Args:
+            reviewer: The directory's id of a person whom the request waits for.
+            requester: The directory's id of who requested it.
+            status: As the case names it.
+            pipeline: As the registry names it.
+            limit: At most this many rows, 1000 at most.
+            after: The last request of the page before.
+        """
+        rows = await self._all(
+            sql.REQUESTS,
+            {
+                "reviewer": reviewer,
+                "requester": requester,
+                "status": status,
+                "pipeline": pipeline,
+                "limit": max(1, min(limit, MAX_ROWS)),
+                "after": after,
+            },
+        )
+        return [RequestRow(**row) for row in rows]
+
+    async def request(self, request_id: str) -> RequestRow | None:
+        """Return one request's row, or None when the ledger does not know it."""
+        rows = await self._all(sql.REQUEST, {"request": request_id})
+        return RequestRow(**rows[0]) if rows else None
+
+    async def assignments(self, requests: Sequence[str]) -> list[AssignmentRow]:
+        """Return whom these requests wait for, in the order the events named them."""
+        rows = await self._all(sql.ASSIGNMENTS, {"requests": list(requests)})
+        return [AssignmentRow(**row) for row in rows]
+
+    async def reviews(self, request_id: str) -> list[ReviewRow]:
+        """Return the verdicts on a request, in the order they were recorded."""
+        rows = await self._all(sql.REVIEWS, {"request": request_id})
+        return [ReviewRow(**row) for row in rows]
+
+    async def consume(
+        self, permit_id: str, digest: str, effect: str, events: Sequence[LedgerEvent]
+    ) -> ConsumeResult:
+        """Consume a permit and append its events in one transaction.
+
+        Args:
+            permit_id: From the ``system:permit:issued`` event.
+            digest: Of what is about to run.
+            effect: The effect's name.
+            events: Among them ``effect:permit:consumed`` with ``{"permit": permit_id}`` in its
+                data; the database refuses to consume a permit without it.
+
+        Raises:
+            NotFoundError: There is no such permit.
+            ConflictError: It was issued for another digest or effect, or has expired.
+        """
+        batch = batch_of(events)
+        async with self._transaction() as connection:
+            first = await _consume(connection, permit_id, digest, effect)
+            receipts = await (_append if first else _receipts)(connection, batch)
+        return ConsumeResult(first=first, receipts=receipts)
+
+    async def pay(self, order: PaymentOrder, events: Sequence[LedgerEvent]) -> PaymentResult:
+        """Consume a permit, record its payment and append its events in one transaction.
+
+        A permit pays once: repeated, this returns the first row and changes nothing.
+
+        Args:
+            order: What the payment file says.
+            events: ``effect:permit:consumed`` (see :meth:`consume`) and ``effect:payment:done``.
+
+        Raises:
+            NotFoundError: There is no such permit for this request.
+            ConflictError: The permit was issued for another digest or effect, has expired, has paid
+                another amount or payee, or an identifier of the payment is taken.
+        """
+        _require_stream(events, order.request)
+        batch = batch_of(events)
+        async with self._transaction() as connection:
+            await _consume(connection, order.permit_id, order.digest, "payment")
+            first = (await _row(connection, sql.RECORD_PAYMENT, order.model_dump()))["first"]
+            receipts = await (_append if first else _receipts)(connection, batch)
+            payment = await _payment(connection, {"permit_id": order.permit_id})
+        return PaymentResult(first=first, payment=payment, receipts=receipts)
+
+    async def report_payment(
+        self, report: PaymentReport, events: Sequence[LedgerEvent]
+    ) -> PaymentResult:
+        """Record what the bank says about a payment, with its event, in one transaction.
+
+        Args:
+            report: The bank's word. Build the event from the row that :meth:`payments` returns.
+            events: ``bank:payment:rejected`` or ``bank:payment:settled``.
+
+        Raises:
+            NotFoundError: No payment has these identifiers.
+            ConflictError: The bank has said something else before.
+        """
+        batch = batch_of(events)
+        async with self._transaction() as connection:
+            row = await _row(connection, sql.REPORT_PAYMENT, report.model_dump())
+            payment = await _payment(connection, {"payment_id": row["payment_id"]})
+            _require_stream(events, payment.request)
+            receipts = await (_append if row["changed"] else _receipts)(connection, batch)
+        return PaymentResult(first=row["changed"], payment=payment, receipts=receipts)
+
+    async def payments(
+        self,
+        *,
+        permit_id: str | None = None,
+        request: str | None = None,
+        msg_id: str | None = None,
+        end_to_end_id: str | None = None,
+    ) -> list[PaymentRow]:
+        """Return the payments that fit every filter given, oldest first, 1000 at most."""
+        filters = {
+            "permit_id": permit_id,
+            "request": request,
+            "msg_id": msg_id,
+            "end_to_end_id": end_to_end_id,
+        }
+        rows = await self._all(sql.PAYMENTS, _ANY_PAYMENT | filters)
+        return [PaymentRow(**row) for row in rows]
+
+    async def _all(self, query: LiteralString, values: Mapping[str, Any]) -> list[DictRow]:
+        async with self._transaction() as connection:
+            return await (await connection.execute(query, values)).fetchall()
+
+    @asynccontextmanager
+    async def _transaction(self) -> AsyncIterator[AsyncConnection[DictRow]]:
+        with translated_errors():
+            async with self._pool.connection() as connection:
+                yield connection
+
+
+_ANY_PAYMENT: dict[str, str | None] = dict.fromkeys(
+    ("payment_id", "permit_id", "request", "msg_id", "end_to_end_id")
+)
+
+
+def _require_stream(events: Sequence[LedgerEvent], request: str) -> None:
+    strangers = sorted({event.stream for event in events} - {request})
+    if strangers:
+        raise InvalidInputError(
+            f"The payment is of request {request}, the events are of {', '.join(strangers)}: "
+            "append events of the payment's own request."
+        )
+
+
+async def _append(connection: AsyncConnection[DictRow], batch: dict[str, Any]) -> list[Receipt]:
+    cursor = await connection.execute(sql.APPEND, batch)
+    return [Receipt(**row) for row in await cursor.fetchall()]
+
+
+async def _receipts(connection: AsyncConnection[DictRow], batch: dict[str, Any]) -> list[Receipt]:
+    cursor = await connection.execute(sql.RECEIPTS, {"event_ids": batch["event_ids"]})
+    return [Receipt(**row) for row in await cursor.fetchall()]
+
+
+async def _consume(
+    connection: AsyncConnection[DictRow], permit_id: str, digest: str, effect: str
+) -> bool:
+    values = {"permit_id": permit_id, "digest": digest, "effect": effect}
+    return bool((await _row(connection, sql.CONSUME, values))["first"])
+
+
+async def _payment(connection: AsyncConnection[DictRow], key: dict[str, str]) -> PaymentRow:
+    return PaymentRow(**await _row(connection, sql.PAYMENTS, _ANY_PAYMENT | key))
+
+
+async def _row(
+    connection: AsyncConnection[DictRow], query: LiteralString, values: Mapping[str, Any]
+) -> DictRow:
+    """Return the only row of a query that has exactly one."""
+    rows = await (await connection.execute(query, values)).fetchall()
+    (row,) = rows
+    return row

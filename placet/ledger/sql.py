@@ -1,0 +1,94 @@
+"""Every statement the ledger's adapter sends, by name; none is ever put together from strings."""
+
+APPEND = """
+select encode(event_id, 'hex') as event_id, seq, stream_seq, encode(leaf, 'hex') as leaf, recorded
+  from audit.append(%(event_ids)s::bytea[], %(streams)s::text[], %(kinds)s::text[],
+                    %(occurred)s::timestamptz[], %(bodies)s::bytea[])
+"""
+
+RECEIPTS = """
+select encode(event_id, 'hex') as event_id, seq, stream_seq, encode(leaf, 'hex') as leaf, recorded
+  from audit.receipt
+ where event_id = any(%(event_ids)s::bytea[])
+ order by seq
+"""
+
+TIMELINE = """
+select encode(event_id, 'hex') as event_id, seq, stream, stream_seq, kind, occurred, recorded,
+       encode(leaf, 'hex') as leaf, body
+  from audit.recorded_event
+ where stream = %(stream)s
+ order by stream_seq
+"""
+
+PUT_CONTENT = "select encode(content.put(%(data)s::bytea, %(media_type)s), 'hex') as digest"
+
+GET_CONTENT = "select content.get(decode(%(digest)s, 'hex')) as data"
+
+REQUESTS = """
+select r.request, r.pipeline, r.revision, r.digest, r.title, r.requester_id, r.requester_name,
+       r.status, r.stage, r.due, r.outcome_kind, r.outcome_by, r.outcome_reason, r.amount, r.route,
+       r.effect, r.submitted_at, r.updated_at
+  from inbox.request r
+ where (%(requester)s::text is null or r.requester_id = %(requester)s)
+   and (%(status)s::text is null or r.status = %(status)s)
+   and (%(pipeline)s::text is null or r.pipeline = %(pipeline)s)
+   and (%(reviewer)s::text is null or exists (
+           select from inbox.assignment a
+            where a.request = r.request and a.person = %(reviewer)s))
+   and (%(after)s::text is null or (r.submitted_at, r.request) < (
+           select last.submitted_at, last.request
+             from inbox.request last where last.request = %(after)s))
+ order by r.submitted_at desc, r.request desc
+ limit %(limit)s
+"""
+
+REQUEST = """
+select request, pipeline, revision, digest, title, requester_id, requester_name, status, stage, due,
+       outcome_kind, outcome_by, outcome_reason, amount, route, effect, submitted_at, updated_at
+  from inbox.request
+ where request = %(request)s
+"""
+
+ASSIGNMENTS = """
+select request, person, name, group_name as "group", on_behalf_of
+  from inbox.assignment
+ where request = any(%(requests)s::text[])
+ order by request, place
+"""
+
+REVIEWS = """
+select encode(event_id, 'hex') as event_id, request, stream_seq, verdict, actor_id, actor_name,
+       on_behalf_of, role, assurance, channel, stage, revision, digest, reason, decision_id,
+       reviewed_at
+  from inbox.review
+ where request = %(request)s
+ order by stream_seq
+"""
+
+CONSUME = "select effect.consume(%(permit_id)s, %(digest)s, %(effect)s) as first"
+
+RECORD_PAYMENT = """
+select effect.record_payment(
+           %(permit_id)s, %(payment_id)s, %(request)s, %(msg_id)s, %(end_to_end_id)s, %(amount)s,
+           %(currency)s, %(creditor_name)s, %(creditor_iban)s, %(file_name)s, %(file_sha256)s
+       ) as first
+"""
+
+REPORT_PAYMENT = """
+select payment_id, changed
+  from effect.report_payment(%(msg_id)s, %(end_to_end_id)s, %(status)s, %(reason)s)
+"""
+
+PAYMENTS = """
+select payment_id, permit_id, request, digest, msg_id, end_to_end_id, amount, currency,
+       creditor_name, creditor_iban, file_name, file_sha256, status, status_reason, created_at
+  from effect.payment
+ where (%(payment_id)s::text is null or payment_id = %(payment_id)s)
+   and (%(permit_id)s::text is null or permit_id = %(permit_id)s)
+   and (%(request)s::text is null or request = %(request)s)
+   and (%(msg_id)s::text is null or msg_id = %(msg_id)s)
+   and (%(end_to_end_id)s::text is null or end_to_end_id = %(end_to_end_id)s)
+ order by created_at, payment_id
+ limit 1000
+"""

@@ -1,0 +1,63 @@
+"""Fixtures for everyone: a real Postgres, a fresh database, and a ledger in it."""
+
+import contextlib
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from placet.ledger import PostgresLedger, open_pool
+from tests.support.postgres import Cluster, installed_binaries
+
+
+class Database(NamedTuple):
+    """A fresh, migrated database: as its administrator and as the application."""
+
+    admin_url: str
+    app_url: str
+
+
+@pytest.fixture(scope="session")
+def start_cluster() -> Iterator[Callable[[Path], Cluster]]:
+    """Start a cluster for each Postgres asked for, once, and remove them all at the end."""
+    started: dict[Path, Cluster] = {}
+
+    def start(binaries: Path) -> Cluster:
+        if binaries not in started:
+            started[binaries] = cluster = Cluster(binaries)
+            stack.callback(cluster.remove)
+            cluster.prepare_template()
+        return started[binaries]
+
+    with contextlib.ExitStack() as stack:
+        yield start
+
+
+@pytest.fixture(scope="session")
+def postgres_binaries() -> Path:
+    """Say which Postgres to use; tests/ledger runs on all that are installed."""
+    found = installed_binaries()
+    if not found:
+        pytest.skip("no Postgres is installed: run make setup, or set PLACET_TEST_POSTGRES_BIN")
+    return found[0]
+
+
+@pytest.fixture(scope="session")
+def postgres(start_cluster: Callable[[Path], Cluster], postgres_binaries: Path) -> Cluster:
+    """Give a running cluster."""
+    return start_cluster(postgres_binaries)
+
+
+@pytest.fixture
+def database(postgres: Cluster) -> Iterator[Database]:
+    """Give a fresh, migrated database."""
+    with postgres.database() as name:
+        yield Database(postgres.url(name), postgres.url(name, "placet_app"))
+
+
+@pytest.fixture
+async def ledger(database: Database) -> AsyncIterator[PostgresLedger]:
+    """Give a ledger in a fresh database, as the application uses it."""
+    async with open_pool(database.app_url) as pool:
+        yield PostgresLedger(pool)
