@@ -7,8 +7,11 @@ from placet.domain.errors import InvalidInputError
 from placet.domain.text import clean_text
 
 
-class InvalidAccountError(InvalidInputError):
-    """An IBAN or a BIC is wrong, or cannot be reached by a SEPA transfer."""
+class InvalidAccountError(InvalidInputError, ValueError):
+    """An IBAN or a BIC is wrong, or cannot be reached by a SEPA transfer.
+
+    It is a ``ValueError`` too, so that a validator may raise it.
+    """
 
     code = "invalid-account"
 

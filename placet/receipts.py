@@ -1,0 +1,228 @@
+"""Read the receipt files that a request names, and hand them to the content store.
+
+Nothing is stored before the request is known to be good::
+
+    attached = read_receipts(read_json(path.read_bytes()), path.parent)
+    request = parse_expense(attached.request)
+    await store_receipts(attached.files, store)
+
+A service that gets a request without files checks that what it names is stored, with
+``require_stored``: a policy trusts that a receipt exists.
+"""
+
+import hashlib
+import os
+import stat
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any, Protocol
+
+import filetype  # type: ignore[import-untyped]
+
+from placet.domain.errors import InvalidInputError, UnavailableError
+from placet.domain.expense import MAX_LINES, MAX_RECEIPT_BYTES, ExpenseRequest, ReceiptType
+from placet.domain.problems import Problem
+from placet.domain.text import LINE_LIMIT, clean_text
+from placet.pipelines.explain import refused
+
+MAX_TOTAL_BYTES = 64 * 1024 * 1024
+_MAX_PATH = 1_000
+_WHAT = "the receipts"
+
+
+class ContentStore(Protocol):
+    """Where content lies under its SHA-256."""
+
+    async def put_content(self, content: bytes, media_type: str) -> str:
+        """Store ``content`` once and return its SHA-256 as 64 hexadecimal digits."""
+
+    async def has_content(self, sha256: str) -> bool:
+        """Say whether this content is stored."""
+
+
+class ReceiptError(InvalidInputError):
+    """A receipt cannot be read or is not what a receipt may be."""
+
+    code = "invalid-receipt"
+
+
+@dataclass(frozen=True)
+class ReceiptFile:
+    """One receipt as it was read.
+
+    Attributes:
+        sha256: Of ``content``, 64 hexadecimal digits.
+        name: The file's name, cleaned.
+        media_type: Found by looking at the content.
+        content: All of it, at most 10 MiB.
+    """
+
+    sha256: str
+    name: str
+    media_type: ReceiptType
+    content: bytes
+
+
+@dataclass(frozen=True)
+class Attached:
+    """A request whose receipts are references now, and the files they refer to, each once."""
+
+    request: Any
+    files: tuple[ReceiptFile, ...]
+
+
+def read_receipts(raw: Any, directory: Path) -> Attached:
+    """Read the files that ``raw`` names and replace each path by a reference.
+
+    A path is relative to ``directory``, stays inside it and crosses no symbolic link. What is not
+    a path to begin with (a digest, a reference, nonsense) is left for the request's own check.
+
+    Args:
+        raw: The request as ``placet.digest.read_json`` reads it; it is not changed.
+        directory: Where the request's file lies.
+
+    Raises:
+        ReceiptError: With a line for each file that is missing, outside, too large or of another
+            kind than PDF, PNG, JPEG, WebP and HEIC.
+    """
+    lines = raw.get("lines") if isinstance(raw, dict) else None
+    if not isinstance(lines, list) or len(lines) > MAX_LINES:
+        return Attached(raw, ())
+    files: dict[str, ReceiptFile] = {}
+    problems: list[Problem] = []
+    changed = []
+    for index, line in enumerate(lines):
+        path = line.get("receipt") if isinstance(line, dict) else None
+        if not isinstance(path, str) or path.startswith("sha256:"):
+            changed.append(line)
+            continue
+        try:
+            found = _read(path, directory)
+            files.setdefault(found.sha256, found)
+            _check_total(files.values())
+        except ReceiptError as error:
+            problems.append(Problem(("lines", index, "receipt"), str(error)))
+        else:
+            changed.append({**line, "receipt": _reference(found)})
+    if problems:
+        raise ReceiptError(str(refused(_WHAT, problems)))
+    return Attached({**raw, "lines": changed}, tuple(files.values()))
+
+
+async def store_receipts(files: Iterable[ReceiptFile], store: ContentStore) -> None:
+    """Hand every file to the store; doing it again changes nothing.
+
+    Raises:
+        UnavailableError: The store reports another digest than the content has.
+    """
+    for file in files:
+        stored = await store.put_content(file.content, file.media_type.value)
+        if stored != file.sha256:
+            raise UnavailableError(
+                f"the content store kept {stored} for {file.sha256}; check the store before"
+                " submitting again"
+            )
+
+
+async def require_stored(request: ExpenseRequest, store: ContentStore) -> None:
+    """Check that every receipt the request refers to is stored.
+
+    Raises:
+        ReceiptError: One is not; the message names its line.
+    """
+    problems = [
+        Problem(("lines", index, "receipt"), f"{receipt.sha256} is not stored; upload it first")
+        for index, line in enumerate(request.lines)
+        if (receipt := line.receipt) is not None and not await store.has_content(receipt.sha256)
+    ]
+    if problems:
+        raise ReceiptError(str(refused(_WHAT, problems)))
+
+
+def _reference(file: ReceiptFile) -> dict[str, Any]:
+    return {
+        "sha256": file.sha256,
+        "name": file.name,
+        "media_type": file.media_type.value,
+        "size": len(file.content),
+    }
+
+
+def _read(path: str, directory: Path) -> ReceiptFile:
+    content = _content(path, directory)
+    media_type = filetype.guess_mime(content)
+    if media_type not in list(ReceiptType):
+        raise ReceiptError(
+            f"{_shown(path)} is {media_type or 'of an unknown kind'}; attach a PDF, PNG, JPEG,"
+            " WebP or HEIC file"
+        )
+    return ReceiptFile(
+        sha256=hashlib.sha256(content).hexdigest(),
+        name=clean_text(PurePosixPath(path).name, LINE_LIMIT, multiline=False, truncate=True),
+        media_type=ReceiptType(media_type),
+        content=content,
+    )
+
+
+def _content(path: str, directory: Path) -> bytes:
+    """Read a file below ``directory``, one step of the path at a time.
+
+    Each step is opened inside the one before and follows no link, so nothing that happens to the
+    directories meanwhile leads outside.
+    """
+    parts = PurePosixPath(path).parts
+    if (
+        not parts
+        or len(path) > _MAX_PATH
+        or "\x00" in path
+        or path.startswith("/")
+        or ".." in parts
+    ):
+        raise ReceiptError(
+            f"{_shown(path)} is no path below the request's directory; copy the file there"
+        )
+    opened: list[int] = []
+    try:
+        opened.append(os.open(directory, os.O_RDONLY | os.O_DIRECTORY))
+        for part in parts[:-1]:
+            flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
+            opened.append(os.open(part, flags, dir_fd=opened[-1]))
+        # A named pipe must not make the open wait for a writer.
+        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
+        opened.append(os.open(parts[-1], flags, dir_fd=opened[-1]))
+        if not stat.S_ISREG(os.fstat(opened[-1]).st_mode):
+            raise ReceiptError(f"{_shown(path)} is not a file; name the receipt's file")
+        with os.fdopen(opened.pop(), "rb") as file:
+            content = file.read(MAX_RECEIPT_BYTES + 1)
+    except (OSError, UnicodeError) as error:
+        raise ReceiptError(f"{_shown(path)} {_reason(error)}") from None
+    finally:
+        for descriptor in opened:
+            with suppress(OSError):
+                os.close(descriptor)
+    if not content:
+        raise ReceiptError(f"{_shown(path)} is empty; attach the receipt itself")
+    if len(content) > MAX_RECEIPT_BYTES:
+        raise ReceiptError(f"{_shown(path)} is larger than 10 MiB; attach a smaller scan")
+    return content
+
+
+def _reason(error: OSError | UnicodeError) -> str:
+    match error:
+        case FileNotFoundError() | UnicodeError():
+            return "is not there; write the path of a file beside the request, or leave it out"
+        case PermissionError():
+            return "may not be read; change its permissions"
+        case _:
+            return "cannot be read, or is a symbolic link; copy the file below the request"
+
+
+def _check_total(files: Iterable[ReceiptFile]) -> None:
+    if sum(len(file.content) for file in files) > MAX_TOTAL_BYTES:
+        raise ReceiptError("all receipts together are larger than 64 MiB; split the request")
+
+
+def _shown(path: str) -> str:
+    return repr(clean_text(path, 80, multiline=False, truncate=True))
