@@ -1,3 +1,4 @@
+import fcntl
 import hashlib
 import os
 import signal
@@ -149,6 +150,23 @@ def test_two_workers_at_once_pay_once(tmp_path: Path) -> None:
         children.append(child)
     assert [os.waitpid(child, 0)[1] for child in children] == [0, 0, 0, 0]
     assert_paid_once(tmp_path)
+
+
+def test_nobody_else_works_in_the_spool_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sync, kept_out = spool_module._sync, []  # noqa: SLF001 - called in the middle of the work.
+
+    def try_to_enter(directory: Path) -> None:
+        with (tmp_path / ".lock").open("ab") as file, pytest.raises(BlockingIOError):
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        kept_out.append(directory.name)
+        sync(directory)
+
+    monkeypatch.setattr(spool_module, "_sync", try_to_enter)
+    spool = Spool(tmp_path, DEBTOR)
+    spool.release(spool.stage(ORDER))
+    assert kept_out == ["staging", "archive", "outbox", "staging"]
 
 
 def test_staging_again_after_the_bank_collected_makes_no_file(tmp_path: Path) -> None:
