@@ -1,0 +1,1 @@
+"""Policies: files read, conditions evaluated, plans made, explained and checked."""

@@ -1,0 +1,195 @@
+"""Policies from a directory of YAML files, checked as a whole and frozen with what they stand on.
+
+``rates.yaml`` holds the exchange rates and ``directory.yaml`` the people; every other ``*.yaml``
+file is the policy of one pipeline.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import holidays
+from pydantic import ValidationError
+
+from placet.digest import digest
+from placet.domain.calendar import BusinessCalendar, weekdays
+from placet.domain.errors import NotFoundError
+from placet.domain.facts import FactKind
+from placet.domain.money import RateTable
+from placet.domain.plan import PolicyRef
+from placet.domain.policy import CalendarRule, Policy, PolicySnapshot
+from placet.domain.policy_rules import policy_problems
+from placet.domain.problems import Problem, suggestion
+from placet.policy.conditions import ConditionError, check_condition
+from placet.policy.files import Document, FileError, model_from, read
+from placet.policy.known import KNOWN_FACTS
+
+DIRECTORY_FILE = "directory.yaml"
+RATES_FILE = "rates.yaml"
+HORIZON_YEARS = 2
+"""Holidays are looked up for this year and so many after it; later only weekly hours count."""
+
+
+class NoPolicyError(NotFoundError):
+    """No policy file is for this pipeline."""
+
+    code = "no-policy"
+
+
+@dataclass(frozen=True)
+class LoadedPolicy:
+    """A policy in force.
+
+    Attributes:
+        snapshot: All that planning needs.
+        ref: Its id, version and digest (SHA-256 of the snapshot's RFC 8785 JSON).
+        document: The file, for messages about places in it.
+    """
+
+    snapshot: PolicySnapshot
+    ref: PolicyRef
+    document: Document
+
+    @classmethod
+    def of(cls, snapshot: PolicySnapshot, document: Document) -> "LoadedPolicy":
+        """Return ``snapshot`` with its digest."""
+        policy = snapshot.policy
+        ref = PolicyRef(id=policy.id, version=policy.version, digest=digest(snapshot))
+        return cls(snapshot, ref, document)
+
+
+@dataclass(frozen=True)
+class PolicyBook:
+    """Every policy in force, one a pipeline."""
+
+    policies: Mapping[str, LoadedPolicy]
+
+    def for_pipeline(self, pipeline: str) -> LoadedPolicy:
+        """Return the policy of ``pipeline``.
+
+        Raises:
+            NoPolicyError: There is none.
+        """
+        found = self.policies.get(pipeline)
+        if found is None:
+            near = suggestion(pipeline, self.policies)
+            raise NoPolicyError(
+                f"no policy is for the pipeline '{pipeline}'{near}; add a file with "
+                f"'pipeline: {pipeline}' to the policies"
+            )
+        return found
+
+
+def load_policies(
+    folder: Path,
+    *,
+    today: date | None = None,
+    known: Mapping[str, Mapping[str, FactKind]] = KNOWN_FACTS,
+) -> PolicyBook:
+    """Read every policy in ``folder``.
+
+    Args:
+        folder: Where the files are.
+        today: Holidays are looked up from its year on; the current day (UTC) when None.
+        known: The facts of each pipeline.
+
+    Raises:
+        FileError: Naming every mistake in every file, each with its line and column.
+    """
+    year = (today or datetime.now(UTC).date()).year
+    rates = model_from(read(folder / RATES_FILE), RateTable)
+    files = sorted(path for path in folder.glob("*.yaml") if path.is_file())
+    mistakes: list[str] = []
+    found: dict[str, LoadedPolicy] = {}
+    for path in files:
+        if path.name in {DIRECTORY_FILE, RATES_FILE}:
+            continue
+        try:
+            document = read(path)
+            policy = load_policy(document, known=known)
+            calendar = resolve_calendar(policy.calendar, document, year)
+            other = found.get(policy.pipeline)
+            if other is not None:
+                text = f"'{policy.pipeline}' already has {other.document.name}; keep one of them"
+                raise document.error([Problem(("pipeline",), text)])
+            snapshot = PolicySnapshot(policy=policy, calendar=calendar, rates=rates)
+            found[policy.pipeline] = LoadedPolicy.of(snapshot, document)
+        except FileError as error:
+            mistakes.append(str(error))
+    if mistakes:
+        raise FileError("\n".join(mistakes))
+    if not found:
+        raise FileError(f"{folder}: holds no policy; add one, such as expense.yaml")
+    return PolicyBook(found)
+
+
+def load_policy(
+    document: Document, *, known: Mapping[str, Mapping[str, FactKind]] = KNOWN_FACTS
+) -> Policy:
+    """Return the policy in ``document``, checked for everything but the directory.
+
+    Raises:
+        FileError: With every mistake and its place.
+    """
+    policy = model_from(document, Policy)
+    problems = [*policy_problems(policy), *_conditions(policy, known)]
+    if problems:
+        raise document.error(problems)
+    return policy
+
+
+def _conditions(policy: Policy, known: Mapping[str, Mapping[str, FactKind]]) -> list[Problem]:
+    facts = known.get(policy.pipeline)
+    if facts is None:
+        text = f"there is no pipeline '{policy.pipeline}'" + suggestion(policy.pipeline, known)
+        return [Problem(("pipeline",), text)]
+    problems = []
+    for index, route in enumerate(policy.routes):
+        try:
+            check_condition(route.when, facts)
+        except ConditionError as error:
+            problems.append(Problem(("routes", index, "when"), str(error)))
+    return problems
+
+
+def resolve_calendar(rule: CalendarRule, document: Document, year: int) -> BusinessCalendar:
+    """Return the calendar a policy describes, with the holidays of ``year`` and two more.
+
+    Raises:
+        FileError: It can never be open, names no weekday, or a country nobody knows.
+    """
+    problems: list[Problem] = []
+    hours: list[tuple[object, ...]] = [()] * 7
+    for text, day_hours in rule.hours.items():
+        try:
+            for day in weekdays(text):
+                hours[day] = (*hours[day], *day_hours)
+        except ValueError as error:
+            problems.append(Problem(("calendar", "hours", text), str(error)))
+    years = range(year, year + HORIZON_YEARS + 1)
+    closed: dict[date, str] = {}
+    if rule.holidays is not None:
+        country, _, part = rule.holidays.partition("-")
+        try:
+            found = holidays.country_holidays(country, subdiv=part or None, years=years)
+            closed.update(sorted(found.items()))
+        except NotImplementedError as error:
+            text = f"no holidays are known for '{rule.holidays}' ({error}); write it as DE or DE-BE"
+            problems.append(Problem(("calendar", "holidays"), text))
+    closed.update(rule.closed)
+    if not problems:
+        try:
+            return BusinessCalendar.model_validate(
+                {
+                    "time_zone": rule.time_zone,
+                    "hours": hours,
+                    "closed": dict(sorted(closed.items())),
+                    "until": date(years[-1], 12, 31),
+                }
+            )
+        except ValidationError as error:
+            problems += [
+                Problem(("calendar", "hours"), str(each["ctx"]["error"])) for each in error.errors()
+            ]
+    raise document.error(problems)

@@ -1,0 +1,108 @@
+"""What activities call: make a plan, open a stage, and keep the snapshot a plan was made with."""
+
+import hashlib
+from collections.abc import Mapping
+from datetime import datetime
+
+from pydantic import ValidationError
+
+from placet.digest import canonical, digest
+from placet.domain import planning
+from placet.domain.errors import ConflictError
+from placet.domain.facts import FactKind, Facts
+from placet.domain.people import Directory
+from placet.domain.plan import Opening, PersonRef, Plan
+from placet.domain.policy import PolicySnapshot
+from placet.policy.conditions import holds
+from placet.policy.known import KNOWN_FACTS
+
+
+class SnapshotError(ConflictError):
+    """A stored snapshot is not what its digest says."""
+
+    code = "snapshot"
+
+
+def snapshot_bytes(snapshot: PolicySnapshot) -> bytes:
+    """Return the RFC 8785 JSON to keep in the content store; its SHA-256 is the policy digest."""
+    return canonical(snapshot)
+
+
+def restore_snapshot(stored: bytes, policy_digest: str) -> PolicySnapshot:
+    """Return the snapshot kept under ``policy_digest``.
+
+    Fields that a newer version added are ignored.
+
+    Raises:
+        SnapshotError: The bytes are not those the digest was taken of, or cannot be understood.
+    """
+    if hashlib.sha256(stored).hexdigest() != policy_digest:
+        raise SnapshotError(
+            f"the policy snapshot {policy_digest[:12]} is not what was stored; restore it from a "
+            "backup of the content store"
+        )
+    try:
+        return PolicySnapshot.model_validate_json(stored, extra="ignore")
+    except ValidationError as error:
+        raise SnapshotError(
+            f"the policy snapshot {policy_digest[:12]} cannot be read by this version "
+            f"({error.error_count()} problems); upgrade the worker, or restore the snapshot"
+        ) from None
+
+
+def make_plan(  # noqa: PLR0913 - each is a separate thing the plan records.
+    snapshot: PolicySnapshot,
+    facts: Facts,
+    *,
+    title: str,
+    amount: str | None,
+    requester: PersonRef,
+    policy_digest: str | None = None,
+    known: Mapping[str, Mapping[str, FactKind]] = KNOWN_FACTS,
+) -> Plan:
+    """Apply a policy to one revision of a request.
+
+    Args:
+        snapshot: From the policy book for a first revision, from the content store for a later one.
+        facts: What the pipeline says about the revision.
+        title: One line that names the request.
+        amount: What it is about, such as ``120.00 EUR``; None where there is no money.
+        requester: Who asks; ``directory.require(address).ref()`` makes sure they exist.
+        policy_digest: The digest of the snapshot where it is known; else it is computed.
+        known: The facts of each pipeline.
+
+    Raises:
+        UnplannableError: A condition cannot be decided; the message names policy and route.
+    """
+    kinds = known.get(snapshot.policy.pipeline, {})
+    return planning.plan(
+        snapshot,
+        policy_digest or digest(snapshot),
+        facts,
+        title=title,
+        amount=amount,
+        requester=requester,
+        holds=lambda text, values: holds(text, values, kinds),
+    )
+
+
+def open_stage(  # noqa: PLR0913 - each is a separate fact about one moment.
+    snapshot: PolicySnapshot,
+    plan: Plan,
+    stage_index: int,
+    directory: Directory,
+    now: datetime,
+    *,
+    earlier: Mapping[str, frozenset[str]] | None = None,
+    reassigned: Mapping[str, str] | None = None,
+) -> Opening:
+    """Return who may review the stage that opens at ``now``, and all its timers.
+
+    ``now`` is the workflow's time, handed in, so that a retried activity gives the same answer.
+
+    Raises:
+        OtherPolicyError: The snapshot is not the one the plan was made with.
+    """
+    return planning.opening(
+        snapshot, plan, stage_index, directory, now, earlier=earlier, reassigned=reassigned
+    )
