@@ -40,5 +40,5 @@ def test_a_bad_rate_table_says_what_is_wrong(tmp_path: Path, content: str, said:
 
 
 def test_a_missing_rate_table_says_what_to_write(tmp_path: Path) -> None:
-    with pytest.raises(NotFoundError, match="write one like examples/rates.json"):
+    with pytest.raises(NotFoundError, match=r"write one like examples/rates\.json"):
         read_rates(tmp_path / "rates.json")
