@@ -24,6 +24,7 @@ from placet.domain.problems import Problem, suggestion
 from placet.policy.conditions import ConditionError, check_condition
 from placet.policy.files import Document, FileError, model_from, read
 from placet.policy.known import KNOWN_FACTS
+from placet.policy.reload import Reloading
 
 DIRECTORY_FILE = "directory.yaml"
 RATES_FILE = "rates.yaml"
@@ -193,3 +194,25 @@ def resolve_calendar(rule: CalendarRule, document: Document, year: int) -> Busin
                 Problem(("calendar", "hours"), str(each["ctx"]["error"])) for each in error.errors()
             ]
     raise document.error(problems)
+
+
+class PolicyFolder:
+    """The policies of a folder, read again when a file changes.
+
+    A change that breaks a file is logged, and the last good book stays in force. Requests under way
+    keep the snapshot they were planned with in any case.
+
+    Raises:
+        FileError: On construction, when a file cannot be used.
+    """
+
+    def __init__(
+        self, folder: Path, *, known: Mapping[str, Mapping[str, FactKind]] = KNOWN_FACTS
+    ) -> None:
+        self._current = Reloading(
+            lambda: load_policies(folder, known=known), lambda: folder.glob("*.yaml")
+        )
+
+    def book(self) -> PolicyBook:
+        """Return the policies in force now."""
+        return self._current.get()
