@@ -46,6 +46,7 @@ class _Part:
         self._report = report
         self._wanted = False
         self._restarts: list[float] = []
+        self._trouble = ""
         self._changing = asyncio.Lock()
 
     async def start(self) -> None:
@@ -60,28 +61,36 @@ class _Part:
             await self.server.stop(kill=kill)
 
     async def mend(self) -> None:
-        """Start the server again when it died by itself.
+        """Start the server again when it died by itself, or did not come back the last time.
 
         Raises:
-            LocalStackError: It died too often, or does not start.
+            LocalStackError: It was started again too often within a minute.
         """
         async with self._changing:
             child = self.server.child
-            if not self._wanted or child is None or child.exit_code is None:
+            if not self._wanted or (child is not None and child.exit_code is None):
                 return
+            if child is not None:
+                self._trouble = (
+                    f"{self.server.name} died with exit code {child.exit_code}; "
+                    f"the end of its log:\n{child.log_tail()}"
+                )
             now = time.monotonic()
             since = now - _RESTARTS_WITHIN_SECONDS
-            self._restarts = [then for then in self._restarts if then > since] + [now]
-            died = f"{self.server.name} died with exit code {child.exit_code}"
-            if len(self._restarts) > _RESTARTS_AT_MOST:
+            self._restarts = [then for then in self._restarts if then > since]
+            if len(self._restarts) == _RESTARTS_AT_MOST:
                 message = (
-                    f"{died}, {len(self._restarts)} times within a minute. Correct what the end "
-                    f"of its log says and start again:\n{child.log_tail()}"
+                    f"{self.server.name} was started again {_RESTARTS_AT_MOST} times within a "
+                    f"minute. Correct the cause and start the stack again. {self._trouble}"
                 )
                 raise LocalStackError(message)
-            self._report(f"{died}; the end of its log:\n{child.log_tail()}")
+            self._report(self._trouble)
+            self._restarts.append(now)
             self.server.child = None
-            await self.server.start()
+            try:
+                await self.server.start()
+            except LocalStackError as error:
+                self._trouble = str(error)
 
 
 def _report_on_stderr(line: str) -> None:

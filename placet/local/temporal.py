@@ -163,7 +163,7 @@ async def _serves(client: Client) -> bool:
     return all(known.custom_attributes.get(name) == keyword for name in SEARCH_ATTRIBUTES)
 
 
-def _first_free(*wanted: int | None, other_than: int = 0) -> int:
+def _first_free(*wanted: int | None, other_than: int | None = None) -> int:
     """Return the first of these ports that nobody listens on, else any free one."""
     for port in (*wanted, 0):
         if port is None or port == other_than:
