@@ -48,6 +48,7 @@ def migrate(
         InvalidInputError: The URL is not a connection string, or its role has too few rights.
         ConflictError: An applied migration was edited, or the database is newer than the program.
         UnavailableError: The server does not answer, or another runner holds the lock too long.
+        psycopg.Error: A migration does not fit this database; nothing of it was applied.
     """
     steps = packaged_migrations() if migrations is None else migrations
     password = os.environ.get("PLACET_APP_PASSWORD", "") if app_password is None else app_password

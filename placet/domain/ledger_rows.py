@@ -10,14 +10,17 @@ from placet.domain.ledger import Hex64, Receipt, UtcInstant
 
 
 class RequestRow(Stored):
-    """One request as the lists show it: the newest state that its events recorded."""
+    """One request as the lists show it: the newest state that its events recorded.
+
+    Title and requester are unknown until the request is planned.
+    """
 
     request: str
     pipeline: str
     revision: int
     digest: str | None
-    title: str
-    requester_id: str
+    title: str | None
+    requester_id: str | None
     requester_name: str | None
     status: str
     stage: str | None

@@ -55,6 +55,10 @@ class Reader(Protocol):
         """Return stored bytes by their digest."""
         ...
 
+    async def has_content(self, digest: str) -> bool:
+        """Say whether content is stored under a digest."""
+        ...
+
     async def requests(  # noqa: PLR0913 - each is one filter of a list
         self,
         *,

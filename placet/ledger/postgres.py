@@ -230,7 +230,8 @@ class PostgresLedger:
 
     async def _all(self, query: LiteralString, values: Mapping[str, Any]) -> list[DictRow]:
         async with self._transaction() as connection:
-            return await (await connection.execute(query, values)).fetchall()
+            # Not prepared: a plan made for these very values skips the filters that are not given.
+            return await (await connection.execute(query, values, prepare=False)).fetchall()
 
     @asynccontextmanager
     async def _transaction(self) -> AsyncIterator[AsyncConnection[DictRow]]:

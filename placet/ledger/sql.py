@@ -25,6 +25,10 @@ PUT_CONTENT = "select encode(content.put(%(data)s::bytea, %(media_type)s), 'hex'
 
 GET_CONTENT = "select content.get(decode(%(digest)s, 'hex')) as data"
 
+HAS_CONTENT = """
+select exists(select from content.blob where digest = decode(%(digest)s, 'hex')) as found
+"""
+
 REQUESTS = """
 select r.request, r.pipeline, r.revision, r.digest, r.title, r.requester_id, r.requester_name,
        r.status, r.stage, r.due, r.outcome_kind, r.outcome_by, r.outcome_reason, r.amount, r.route,

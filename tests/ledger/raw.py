@@ -28,13 +28,13 @@ def append_raw(connection: psycopg.Connection, events: Sequence[LedgerEvent]) ->
     connection.execute(APPEND, arrays(events))
 
 
-async def until_somebody_waits(database: Database) -> None:
-    """Return as soon as a session of this database waits for a stream's lock."""
+async def until_somebody_waits(database: Database, lock: str) -> None:
+    """Return as soon as a session of this database waits for a lock of this type."""
     query = """
-    select from pg_locks l join pg_database d on d.oid = l.database
-     where l.locktype = 'advisory' and not l.granted and d.datname = current_database()
+    select from pg_locks l join pg_stat_activity a on a.pid = l.pid
+     where l.locktype = %s and not l.granted and a.datname = current_database()
     """
     connection = await psycopg.AsyncConnection.connect(database.admin_url, autocommit=True)
     async with asyncio.timeout(20), connection:
-        while not await (await connection.execute(query)).fetchall():  # noqa: ASYNC110
+        while not await (await connection.execute(query, [lock])).fetchall():  # noqa: ASYNC110
             await asyncio.sleep(0)

@@ -130,15 +130,18 @@ def approved(request: str = "expense-1", actor: str = "bob") -> LedgerEvent:
 
 
 def permit_issued(
-    permit: str = "permit-1", request: str = "expense-1", expires: str | None = None
+    permit: str = "permit-1",
+    request: str = "expense-1",
+    expires: str | None = None,
+    effect: str = "payment",
 ) -> LedgerEvent:
-    """Return the event that issues a permit to pay."""
+    """Return the event that issues a permit, to pay unless told otherwise."""
     return event(
         "system:permit:issued",
         request=request,
         step=permit,
         minute=3,
-        data={"permit": permit, "effect": "payment", "digest": DIGEST, "expires": expires},
+        data={"permit": permit, "effect": effect, "digest": DIGEST, "expires": expires},
     )
 
 

@@ -259,6 +259,22 @@ async def test_a_backend_killed_in_the_middle_of_an_append_leaves_nothing_and_a_
     assert [receipt.stream_seq for receipt in receipts] == [1, 2]
 
 
+async def test_one_id_brought_to_two_streams_at_the_same_time_stays_in_one(
+    database: Database, ledger: PostgresLedger
+) -> None:
+    one, two = event(request="expense-1", step="x"), event(request="expense-2", step="x")
+    with psycopg.connect(database.app_url) as other:
+        append_raw(other, [one])
+        late = asyncio.create_task(
+            ledger.append([two.model_copy(update={"event_id": one.event_id})])
+        )
+        await until_somebody_waits(database, "transactionid")
+        other.commit()
+    with pytest.raises(ConflictError, match="another stream"):
+        await late
+    assert await ledger.timeline("expense-2") == []
+
+
 async def test_an_append_waits_for_another_to_its_stream_and_only_for_that(
     database: Database, ledger: PostgresLedger
 ) -> None:
@@ -266,7 +282,7 @@ async def test_an_append_waits_for_another_to_its_stream_and_only_for_that(
         append_raw(other, [submitted()])
         await ledger.append([submitted("expense-2")])
         waiting = asyncio.create_task(ledger.append([opened()]))
-        await until_somebody_waits(database)
+        await until_somebody_waits(database, "advisory")
         assert not waiting.done()
         # Nothing is held back by the waiting append, as it has no transaction id yet.
         with psycopg.connect(database.admin_url) as watcher:

@@ -48,7 +48,7 @@ class Cluster:
     """A Postgres server on a Unix socket, for as long as its tests run."""
 
     def __init__(self, binaries: Path) -> None:
-        self._binaries = binaries
+        self.binaries = binaries
         # Postgres refuses to run as root; a socket's path must be short.
         nobody = pwd.getpwnam("nobody") if os.geteuid() == 0 else None
         self._uid = nobody.pw_uid if nobody else None
@@ -73,13 +73,12 @@ class Cluster:
             "unix_socket_directories": str(self._home),
             "fsync": "off",
             "max_connections": "80",
-            "max_prepared_transactions": "2",
             "shared_buffers": "32MB",
         }
         with (self._home / "log").open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603
                 [
-                    str(self._binaries / "postgres"),
+                    str(self.binaries / "postgres"),
                     *("-D", str(self._home / "data")),
                     *(f"--{name}={value}" for name, value in settings.items()),
                 ],
@@ -142,7 +141,7 @@ class Cluster:
 
     def _run(self, program: str, *arguments: str) -> None:
         subprocess.run(  # noqa: S603
-            [str(self._binaries / program), *arguments],
+            [str(self.binaries / program), *arguments],
             check=True,
             capture_output=True,
             cwd="/",

@@ -1,0 +1,111 @@
+import psycopg
+import pytest
+
+from placet.domain.errors import InvalidInputError, NotFoundError, UnavailableError
+from placet.ledger import Ledger, PostgresLedger, open_pool
+from tests.conftest import Database
+from tests.ledger.stories import opened, submitted
+from tests.support.postgres import Cluster
+
+
+async def test_the_adapter_fits_its_port(ledger: PostgresLedger) -> None:
+    port: Ledger = ledger
+    assert await port.requests() == []
+
+
+async def test_a_restart_of_postgres_costs_no_append(
+    postgres: Cluster, ledger: PostgresLedger
+) -> None:
+    await ledger.append([submitted()])
+    postgres.restart()
+
+    receipts = await ledger.append([submitted(), opened()])
+
+    assert [receipt.stream_seq for receipt in receipts] == [1, 2]
+
+
+async def test_while_postgres_is_down_everything_says_try_again(
+    postgres: Cluster, database: Database
+) -> None:
+    async with open_pool(database.app_url, patience=0.5) as pool:
+        ledger = PostgresLedger(pool)
+        await ledger.append([submitted()])
+        postgres.stop()
+        try:
+            with pytest.raises(UnavailableError, match="does not answer"):
+                await ledger.append([opened()])
+            with pytest.raises(UnavailableError, match="does not answer"):
+                await ledger.timeline("expense-1")
+        finally:
+            postgres.start()
+    async with open_pool(database.app_url) as pool:
+        assert len(await PostgresLedger(pool).append([opened()])) == 1
+
+
+async def test_a_pool_opens_before_its_server_and_tells_no_password() -> None:
+    async with open_pool("postgresql://app:hunter2@127.0.0.1:1/placet", patience=0.3) as pool:
+        with pytest.raises(UnavailableError) as refused:
+            await PostgresLedger(pool).requests()
+    assert "hunter2" not in str(refused.value)
+    assert "hunter2" not in str(refused.value.__cause__)
+
+
+@pytest.mark.parametrize("url", ["postgresql//app:hunter2@h/placet", "postgresql://app:hunter2@[/"])
+async def test_a_malformed_url_is_refused_without_its_password(url: str) -> None:
+    with pytest.raises(InvalidInputError, match="PLACET_DATABASE_URL") as refused:
+        async with open_pool(url):
+            pass
+    assert "hunter2" not in str(refused.value)
+    assert refused.value.__suppress_context__
+
+
+async def test_a_database_without_the_schema_says_to_migrate(postgres: Cluster) -> None:
+    with postgres.database(template="template1") as name:
+        async with open_pool(postgres.url(name)) as pool:
+            with pytest.raises(UnavailableError, match="run the migrations"):
+                await PostgresLedger(pool).append([submitted()])
+            with pytest.raises(UnavailableError, match="run the migrations"):
+                await PostgresLedger(pool).requests()
+
+
+async def test_a_standby_or_a_read_only_server_says_try_again(database: Database) -> None:
+    with psycopg.connect(database.admin_url, autocommit=True) as connection:
+        name = connection.info.dbname
+        connection.execute(f"alter database {name} set default_transaction_read_only = on")
+    async with open_pool(database.app_url) as pool:
+        with pytest.raises(UnavailableError, match="25006"):
+            await PostgresLedger(pool).append([submitted()])
+
+
+@pytest.mark.parametrize("digest", ["0" * 64, "", "not hex", "0" * 63, "\x00", "\ud800"])
+async def test_content_that_was_never_stored_is_not_found(
+    ledger: PostgresLedger, digest: str
+) -> None:
+    with pytest.raises(NotFoundError):
+        await ledger.get_content(digest)
+
+
+async def test_erased_content_is_not_found(ledger: PostgresLedger, database: Database) -> None:
+    digest = await ledger.put_content(b"receipt", "application/pdf")
+    with psycopg.connect(database.admin_url) as connection:
+        connection.execute("set role placet_eraser")
+        connection.execute("delete from content.blob where media_type = 'application/pdf'")
+
+    with pytest.raises(NotFoundError, match="erased"):
+        await ledger.get_content(digest)
+
+
+async def test_content_has_its_limits(ledger: PostgresLedger) -> None:
+    assert await ledger.put_content(b"x" * (10 << 20), "application/pdf")
+    with pytest.raises(InvalidInputError, match="10 MiB"):
+        await ledger.put_content(b"x" * (10 << 20) + b"x", "application/pdf")
+    with pytest.raises(InvalidInputError, match="media type"):
+        await ledger.put_content(b"x", "")
+
+
+async def test_text_that_cannot_be_stored_finds_nothing_and_does_not_crash(
+    ledger: PostgresLedger,
+) -> None:
+    for text in ("\x00", "\ud800"):
+        with pytest.raises(InvalidInputError):
+            await ledger.request(text)

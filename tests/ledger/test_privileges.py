@@ -1,0 +1,282 @@
+import psycopg
+import pytest
+
+from placet.db import migrate
+from tests.conftest import Database
+from tests.ledger.raw import append_raw
+from tests.ledger.stories import submitted
+
+GRANTED = """
+with roles as (
+    select oid, rolname from pg_roles where rolname like 'placet\\_%' and rolname <> 'placet_owner'
+    union all select 0, 'PUBLIC'
+), granted as (
+    select acl.grantee, 'function ' || p.oid::regprocedure::text as object, acl.privilege_type
+      from pg_proc p, aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) acl
+     where p.pronamespace::regnamespace::text in (
+        'audit', 'content', 'effect', 'inbox', 'migration', 'public')
+    union all
+    select acl.grantee, 'relation ' || c.oid::regclass::text, acl.privilege_type
+      from pg_class c, aclexplode(coalesce(
+               c.relacl,
+               acldefault(case c.relkind when 'S' then 's' else 'r' end::"char", c.relowner)
+           )) acl
+     where c.relnamespace::regnamespace::text in (
+        'audit', 'content', 'effect', 'inbox', 'migration', 'public')
+    union all
+    select acl.grantee, 'column ' || a.attrelid::regclass::text || '.' || a.attname,
+           acl.privilege_type
+      from pg_attribute a, aclexplode(a.attacl) acl
+     where a.attacl is not null and a.attrelid >= 16384
+    union all
+    select acl.grantee, 'schema ' || n.nspname, acl.privilege_type
+      from pg_namespace n, aclexplode(coalesce(n.nspacl, acldefault('n', n.nspowner))) acl
+     where n.nspname !~ '^pg_' and n.nspname <> 'information_schema'
+    union all
+    select acl.grantee, 'type ' || t.oid::regtype::text, acl.privilege_type
+      from pg_type t, aclexplode(coalesce(t.typacl, acldefault('T', t.typowner))) acl
+     where t.typnamespace::regnamespace::text in (
+        'audit', 'content', 'effect', 'inbox', 'migration', 'public')
+       and t.typcategory <> 'A' and t.typrelid = 0
+    union all
+    select acl.grantee, 'database', acl.privilege_type
+      from pg_database d, aclexplode(coalesce(d.datacl, acldefault('d', d.datdba))) acl
+     where d.datname = current_database()
+)
+select r.rolname, g.object || ' ' || g.privilege_type
+  from granted g join roles r on r.oid = g.grantee
+"""
+
+APPEND_TYPES = (
+    "bytea[],text[],text[],timestamp with time zone[],bytea[],bytea[],text[],bytea[],text[]"
+)
+PAYMENT_TYPES = "text,text,text,text,text,numeric,text,text,text,text,text"
+EXPECTED = {
+    # The application is what its two groups are, and nothing of its own.
+    "placet_app": set[str](),
+    "PUBLIC": set[str](),
+    "placet_writer": {
+        "database CONNECT",
+        "schema audit USAGE",
+        "schema content USAGE",
+        "schema effect USAGE",
+        f"function audit.append({APPEND_TYPES}) EXECUTE",
+        "function content.put(bytea,text) EXECUTE",
+        "function content.get(bytea) EXECUTE",
+        "function effect.consume(text,text,text) EXECUTE",
+        f"function effect.record_payment({PAYMENT_TYPES}) EXECUTE",
+        "function effect.report_payment(text,text,text,text) EXECUTE",
+    },
+    "placet_reader": {
+        "database CONNECT",
+        "schema audit USAGE",
+        "schema content USAGE",
+        "schema effect USAGE",
+        "schema inbox USAGE",
+        "schema migration USAGE",
+        "relation audit.receipt SELECT",
+        "relation audit.recorded_event SELECT",
+        "relation inbox.request SELECT",
+        "relation inbox.assignment SELECT",
+        "relation inbox.review SELECT",
+        "relation effect.permit SELECT",
+        "relation effect.payment SELECT",
+        "relation migration.applied SELECT",
+        "column content.blob.digest SELECT",
+        "column content.blob.media_type SELECT",
+        "column content.blob.size SELECT",
+        "column content.blob.stored_at SELECT",
+    },
+    "placet_sealer": {
+        "database CONNECT",
+        "schema audit USAGE",
+        "relation audit.leaf SELECT",
+        "relation audit.checkpoint SELECT",
+        "relation audit.receipt SELECT",
+        "relation audit.recorded_event SELECT",
+        "column audit.checkpoint.tree_size INSERT",
+        "column audit.checkpoint.root INSERT",
+        "column audit.checkpoint.note INSERT",
+    },
+    "placet_eraser": {
+        "database CONNECT",
+        "schema audit USAGE",
+        "schema content USAGE",
+        "relation audit.pii DELETE",
+        "column audit.pii.digest SELECT",
+        "column audit.pii.subject SELECT",
+        "column audit.pii.key_id SELECT",
+        "column audit.pii.stored_at SELECT",
+        "relation content.blob DELETE",
+        "column content.blob.digest SELECT",
+        "column content.blob.media_type SELECT",
+        "column content.blob.size SELECT",
+        "column content.blob.stored_at SELECT",
+    },
+}
+
+
+def test_every_role_has_exactly_the_privileges_listed_here(database: Database) -> None:
+    found: dict[str, set[str]] = {role: set() for role in EXPECTED}
+    with psycopg.connect(database.admin_url) as connection:
+        for role, privilege in connection.execute(GRANTED):
+            found[role].add(privilege)
+
+    assert found == EXPECTED
+
+
+def test_the_roles_are_what_they_should_be(database: Database) -> None:
+    with psycopg.connect(database.admin_url) as connection:
+        roles = connection.execute(
+            "select rolname, rolcanlogin, rolsuper or rolcreaterole or rolcreatedb or rolbypassrls"
+            " or rolreplication from pg_roles where rolname like 'placet\\_%' order by 1"
+        ).fetchall()
+        members = connection.execute(
+            "select member::regrole::text, roleid::regrole::text, admin_option from pg_auth_members"
+            " where roleid::regrole::text like 'placet\\_%' order by 1, 2"
+        ).fetchall()
+        owners = connection.execute(
+            "select distinct relowner::regrole::text from pg_class where relnamespace::regnamespace"
+            "::text in ('audit', 'content', 'effect', 'inbox', 'migration')"
+        ).fetchall()
+    assert roles == [
+        ("placet_app", True, False),
+        ("placet_eraser", False, False),
+        ("placet_owner", False, False),
+        ("placet_reader", False, False),
+        ("placet_sealer", False, False),
+        ("placet_writer", False, False),
+    ]
+    assert members == [
+        ("placet_app", "placet_reader", False),
+        ("placet_app", "placet_writer", False),
+    ]
+    assert owners == [("placet_owner",)]
+
+
+@pytest.mark.parametrize(
+    "attempt",
+    [
+        "insert into audit.event_key (event_id, stream, stream_seq) values ('x', 'x', 1)",
+        "insert into audit.event_from_1 select * from audit.event",
+        "select * from audit.event",
+        "select * from audit.stream_head",
+        "select bytes from content.blob",
+        "delete from content.blob",
+        "insert into inbox.review select * from inbox.review",
+        "update inbox.request set status = 'approved'",
+        "delete from inbox.assignment",
+        "truncate inbox.request",
+        "update effect.permit set consumed_at = null",
+        "insert into effect.permit select * from effect.permit",
+        "update effect.payment set status = 'settled'",
+        "delete from effect.payment",
+        "update migration.applied set checksum = ''",
+        "select nextval('audit.event_key_seq_seq')",
+        "select setval('audit.event_key_seq_seq', 1)",
+        "alter table audit.event disable trigger append_only",
+        "drop trigger append_only on audit.event",
+        "drop table audit.event",
+        "drop function audit.refuse_change()",
+        "create or replace function audit.framed(bytea) returns bytea language sql as 'select $1'",
+        "lock table audit.event in share mode",
+        "set role placet_owner",
+        "set role postgres",
+        "set session authorization placet_owner",
+        "set session_replication_role = replica",
+        "alter role placet_app superuser",
+        "grant placet_owner to placet_app",
+        "select audit.append_one(null)",
+        "select audit.read_body(null)",
+        "select audit.lock_streams('{}')",
+        "select audit.leaf_hash(null)",
+        "select audit.add_partition(1)",
+        "select audit.make_append_only('audit.event')",
+        "select inbox.rebuild()",
+        "select inbox.project(null, null)",
+        "select effect.project(null, null)",
+        "create table public.mine ()",
+        "create function public.sha256(bytea) returns bytea language sql as 'select $1'",
+        "create temporary table mine ()",
+        "create temporary view mine as select 1",
+        "create schema mine",
+        "create function audit.mine() returns int language sql as 'select 1'",
+        "create type inbox.mine as enum ()",
+        "create extension hstore schema audit",
+        "copy audit.event to stdout",
+        "copy (select 1) to program 'true'",
+        "comment on table audit.event is 'mine'",
+    ],
+)
+def test_the_application_may_not(database: Database, attempt: str) -> None:
+    with (
+        psycopg.connect(database.app_url) as connection,
+        pytest.raises(psycopg.errors.InsufficientPrivilege),
+    ):
+        connection.execute(attempt)
+
+
+def test_a_search_path_of_the_callers_own_does_not_reach_into_the_functions(
+    database: Database,
+) -> None:
+    """Somebody once gave the application a schema of its own: it still cannot change a hash."""
+    with psycopg.connect(database.admin_url, autocommit=True) as connection:
+        connection.execute("create schema trap authorization placet_app")
+        name = connection.info.dbname
+        connection.execute(f"grant temporary on database {name} to placet_app")  # type: ignore[arg-type,unused-ignore]
+    with psycopg.connect(database.app_url) as connection:
+        for trap in (
+            "create function trap.sha256(bytea) returns bytea language sql as 'select $1'",
+            "create function trap.hashtext(text) returns int language sql as 'select 1/0'",
+            "create function trap.clock_timestamp() returns timestamptz return to_timestamp(0)",
+            "create function trap.never(bytea, bytea) returns bool language sql as 'select true'",
+            "create operator trap.<> (function = trap.never, leftarg = bytea, rightarg = bytea)",
+            "create domain trap.jsonb as int",
+            "create domain pg_temp.jsonb as int",
+            "create temporary table pg_locks (pid int)",
+            "create temporary table pg_database (oid int)",
+            "set search_path = trap, pg_temp, audit, pg_catalog",
+        ):
+            connection.execute(trap)
+        connection.commit()
+        append_raw(connection, [submitted()])
+    with psycopg.connect(database.admin_url) as connection:
+        row = connection.execute(
+            "select l.leaf = audit.leaf_hash(e), l.recorded > now() - interval '1 hour'"
+            "  from audit.event e join audit.leaf l using (seq)"
+        ).fetchone()
+    assert row == (True, True)
+
+
+def test_every_function_that_runs_as_the_owner_fixes_its_search_path(database: Database) -> None:
+    with psycopg.connect(database.admin_url) as connection:
+        rows = connection.execute(
+            "select oid::regprocedure::text from pg_proc where prosecdef"
+            " and pronamespace::regnamespace::text in ('audit', 'content', 'effect', 'inbox')"
+            " and not coalesce('search_path=pg_catalog, pg_temp' = any(proconfig), false)"
+        ).fetchall()
+    assert rows == []
+
+
+def test_a_role_without_membership_cannot_even_connect(database: Database) -> None:
+    with psycopg.connect(database.admin_url, autocommit=True) as connection:
+        connection.execute("create role stranger login")
+        try:
+            with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
+                psycopg.connect(database.app_url.replace("placet_app", "stranger"))
+        finally:
+            connection.execute("drop role stranger")
+
+
+def test_the_password_is_set_as_a_verifier_and_kept_when_none_is_given(database: Database) -> None:
+    query = "select rolpassword from pg_authid where rolname = 'placet_app'"
+    with psycopg.connect(database.admin_url, autocommit=True) as connection:
+        try:
+            migrate(database.admin_url, app_password="it's a 'secret'")  # noqa: S106
+            row = connection.execute(query).fetchone()
+            assert row is not None
+            assert str(row[0]).startswith("SCRAM-SHA-256$")
+            migrate(database.admin_url, app_password="")
+            assert connection.execute(query).fetchone() == row
+        finally:
+            connection.execute("alter role placet_app password null")
