@@ -1,19 +1,10 @@
 """The directory in a YAML file, behind the port that any other source of people can implement."""
 
 from pathlib import Path
-from typing import Protocol
 
 from placet.domain.people import Directory, DirectoryFile
 from placet.policy.files import Document, model_from, read
 from placet.policy.reload import Reloading
-
-
-class DirectoryPort(Protocol):
-    """Where people come from."""
-
-    def snapshot(self) -> Directory:
-        """Return everybody as they are now; it never changes afterwards."""
-        ...
 
 
 class FixedDirectory:

@@ -137,8 +137,12 @@ class Case(Stored):
         plan = self.plan
         due = None if self.stage is None else self.stage.due_deadline
         return {
-            "title": plan.title if plan else None,
-            "requester": ({"id": plan.requester.id, "name": plan.requester.name} if plan else None),
+            "title": plan.title if plan else f"{self.pipeline} request without a plan",
+            "requester": (
+                {"id": plan.requester.id, "name": plan.requester.name}
+                if plan
+                else {"id": "unknown", "name": None}
+            ),
             "status": self.status.value,
             "stage": self.stage.plan.name if self.stage else None,
             "due": _instant(due or self.changes_due),

@@ -230,8 +230,7 @@ def payable(request: ExpenseRequest, rates: RateTable) -> Money:
 def facts(request: ExpenseRequest, rates: RateTable, today: date) -> dict[str, JsonValue]:
     """What a policy's conditions may look at: flat names to JSON values.
 
-    ``total`` and ``largest_line`` are euros as JSON numbers. A double tells any two cent amounts
-    below MAX_PAYOUT apart and puts them in the right order, so ``total <= 50.00`` is exact.
+    ``total`` and ``largest_line`` are euros as decimal strings, so that the ledger keeps them exact.
 
     Args:
         request: The expense.
@@ -246,11 +245,11 @@ def facts(request: ExpenseRequest, rates: RateTable, today: date) -> dict[str, J
     missing = sum(line.receipt is None for line in lines)
     oldest = min(line.date for line in lines)
     return {
-        "total": float(payable(request, rates).amount),
+        "total": str(payable(request, rates).amount),
         "currency": PAYOUT_CURRENCY,
         "currencies": [*sorted({line.amount.currency for line in lines})],
         "line_count": len(lines),
-        "largest_line": float(largest),
+        "largest_line": str(largest),
         "categories": [*sorted({line.category.value for line in lines})],
         "all_receipts": missing == 0,
         "missing_receipts": missing,

@@ -57,12 +57,12 @@ class Message(Model):
     @field_validator("reason")
     @classmethod
     def _clean_reason(cls, value: str) -> str:
-        return clean_text(value, limit=4_000)
+        return clean_text(value, limit=4_000, truncate=True)
 
     @field_validator("actor", "decision_id", "seat_of", "to")
     @classmethod
     def _clean_name(cls, value: str | None) -> str | None:
-        return None if value is None else clean_text(value, limit=320)
+        return None if value is None else clean_text(value, 320, multiline=False, truncate=True)
 
     @property
     def fingerprint(self) -> str:
@@ -96,8 +96,8 @@ def parse(name: str, arguments: list[tuple[str, bytes]], channel: str) -> Messag
         return _read(name, arguments, channel)
     except _MisreadError as error:
         return Malformed(
-            name=clean_text(name, limit=64),
-            problem=clean_text(str(error), limit=500),
+            name=clean_text(name, 64, multiline=False, truncate=True),
+            problem=clean_text(str(error), 500, multiline=False, truncate=True),
             size=sum(len(data) for _, data in arguments),
             sha256=hashlib.sha256(b"".join(data for _, data in arguments)).hexdigest(),
             channel=channel,

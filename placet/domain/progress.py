@@ -353,7 +353,11 @@ def effect_failed(case: Case, problem: str, now: datetime) -> Step:
     """Record that the effect cannot be run, and say so to the requester."""
     draft = Draft(case, now)
     draft.set(effect=EffectState.FAILED)
-    draft.record(Kind.EFFECT_FAILED, reason=problem, data={"permit": permit_id(case)})
+    draft.record(
+        Kind.EFFECT_FAILED,
+        reason=problem,
+        data={"permit": permit_id(case), "effect": EffectState.FAILED.value},
+    )
     plan = case.known_plan()
     draft.notify(NoticeKind.EFFECT_FAILED, (plan.requester,), problem)
     return draft.done()

@@ -396,3 +396,12 @@ def _remember(draft: Draft, call: Call, answer: Answer) -> None:
     for key in refused[: max(0, surplus)]:
         del answers[key]
     draft.set(answers=answers)
+
+
+def receipted(case: Case, answer: Answer) -> Case:
+    """Keep an answer with its receipt, so that its repetition carries the receipt too."""
+    known = case.answers.get(answer.decision_id)
+    if known is None:
+        return case
+    remembered = known.model_copy(update={"answer": answer})
+    return case.with_(answers={**case.answers, answer.decision_id: remembered})

@@ -181,6 +181,12 @@ class OpenStage(Stored):
         ]
         return tuple({person.id: person for person in people}.values())
 
+    def open_holders(self, reviews: tuple[Review, ...]) -> list[str]:
+        """Return the ids of those whose own seats have no vote yet."""
+        taken = set(self.sitting(reviews).values())
+        own = [seat for seat in self.roster.seats if (seat.group, seat.holder.id) not in taken]
+        return [seat.holder.id for seat in own]
+
     def next_level(self) -> int | None:
         """Return the index of the first escalation level that has not come in."""
         for index in range(len(self.plan.ladder)):

@@ -36,7 +36,7 @@ _HEX_DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 class PostgresLedger:
-    """The port's real adapter; see :mod:`placet.ledger.port`.
+    """The port's real adapter; see :mod:`placet.ports`.
 
     Every method raises UnavailableError while the database does not answer. Writing methods may be
     repeated after any error: what was recorded is returned and not recorded again.
@@ -95,6 +95,12 @@ class PostgresLedger:
                 f"No content is stored under {digest[:64]!r}: it was never stored, or was erased."
             )
         return bytes(data)
+
+    async def has_content(self, digest: str) -> bool:
+        """Say whether anything is stored under a SHA-256 in hex."""
+        if not _HEX_DIGEST.fullmatch(digest):
+            return False
+        return bool((await self._all(sql.HAS_CONTENT, {"digest": digest}))[0]["found"])
 
     async def requests(  # noqa: PLR0913 - each is one filter of a list
         self,

@@ -7,12 +7,13 @@ from typing import Any
 from pydantic import ValidationError
 
 from placet.domain.errors import InvalidInputError
-from placet.domain.expense import ExpenseRequest, payable
+from placet.domain.expense import ExpenseRequest, facts, payable
 from placet.domain.money import RateTable
 from placet.domain.problems import Problem
 from placet.payments.iban import check_bic, check_iban
 from placet.payments.sepa import says_something
 from placet.pipelines.explain import problems_in, refused
+from placet.pipelines.pipeline import Prepared
 
 _WHAT = "this expense"
 # A requester's day may be a day ahead of the day where the service runs.
@@ -76,3 +77,21 @@ def _payout(request: ExpenseRequest, rates: RateTable | None) -> Iterator[Proble
         payable(request, rates)
     except InvalidInputError as error:
         yield Problem(("lines",), str(error))
+
+
+def prepare_expense(raw: Any, rates: RateTable, today: date) -> Prepared:
+    """Understand an expense for planning; see ``Prepare``.
+
+    Raises:
+        InvalidInputError: With a line for each problem.
+    """
+    request = parse_expense(raw, today=today, rates=rates)
+    receipts = {line.receipt.sha256 for line in request.lines if line.receipt is not None}
+    return Prepared(
+        request=request,
+        requester=request.requester,
+        title=request.title,
+        amount=str(payable(request, rates)),
+        facts=facts(request, rates, today),
+        contents=tuple(sorted(receipts)),
+    )

@@ -213,6 +213,14 @@ class PolicyFolder:
             lambda: load_policies(folder, known=known), lambda: folder.glob("*.yaml")
         )
 
+    def snapshot(self, pipeline: str) -> PolicySnapshot:
+        """Return the policy in force for ``pipeline``, with all it stands on.
+
+        Raises:
+            NoPolicyError: There is none.
+        """
+        return self.book().for_pipeline(pipeline).snapshot
+
     def book(self) -> PolicyBook:
         """Return the policies in force now."""
         return self._current.get()

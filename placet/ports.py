@@ -1,4 +1,4 @@
-"""What the rest of Placet may ask of a ledger; activities and lists depend on this alone."""
+"""What activities and lists may ask of the world: the ledger, people, policies, messages."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -14,6 +14,9 @@ from placet.domain.ledger_rows import (
     RequestRow,
     ReviewRow,
 )
+from placet.domain.people import Directory
+from placet.domain.policy import PolicySnapshot
+from placet.domain.record import Notice
 
 
 class Recorder(Protocol):
@@ -98,3 +101,36 @@ class Reader(Protocol):
 
 class Ledger(Recorder, Reader, Protocol):
     """A whole ledger."""
+
+
+class DirectoryPort(Protocol):
+    """Where people come from."""
+
+    def snapshot(self) -> Directory:
+        """Return everybody as they are now; it never changes afterwards."""
+        ...
+
+
+class PolicyPort(Protocol):
+    """Where policies come from."""
+
+    def snapshot(self, pipeline: str) -> PolicySnapshot:
+        """Return the policy in force for a pipeline, with all it stands on.
+
+        Raises:
+            PlacetError: There is none.
+        """
+        ...
+
+
+class Notifier(Protocol):
+    """Writes to people."""
+
+    async def deliver(self, key: str, notice: Notice) -> None:
+        """Deliver ``notice``; the same ``key`` again delivers nothing new.
+
+        Raises:
+            UnavailableError: It could not be delivered now.
+            PlacetError: It can never be delivered.
+        """
+        ...

@@ -1,0 +1,23 @@
+"""Translate Placet's errors into Temporal's: what is permanent must not be retried."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from temporalio.exceptions import ApplicationError
+
+from placet.domain.errors import PlacetError, UnavailableError
+
+
+@contextmanager
+def permanent() -> Iterator[None]:
+    """Make a refusal final; what is only unavailable goes on to Temporal's retries.
+
+    Raises:
+        ApplicationError: With the error's code as its type, not retryable.
+    """
+    try:
+        yield
+    except UnavailableError:
+        raise
+    except PlacetError as error:
+        raise ApplicationError(str(error), type=error.code, non_retryable=True) from error

@@ -1,0 +1,115 @@
+"""Pay what was approved: one payment file, once.
+
+Idempotent by the permit: the file is staged where nobody looks, one transaction consumes the permit
+and records the payment, and one atomic rename hands the file over. A run that dies between any two
+of these is completed by the next.
+"""
+
+import asyncio
+import hashlib
+
+from temporalio import activity
+
+from activities.errors import permanent
+from placet.domain.errors import ConflictError
+from placet.domain.expense import ExpenseRequest, payable
+from placet.domain.ledger import LedgerEvent
+from placet.domain.ledger_rows import PaymentOrder as PaymentEntry
+from placet.domain.orders import EffectOrder, EffectResult
+from placet.payments.order import PaymentOrder
+from placet.payments.spool import Spool, StagedFile
+from placet.policy.service import restore_snapshot
+from placet.ports import Ledger
+
+
+class PaymentActivities:
+    """Writes payment files for the bank."""
+
+    def __init__(self, ledger: Ledger, spool: Spool) -> None:
+        """Record in ``ledger`` and hand files over in ``spool``."""
+        self._ledger = ledger
+        self._spool = spool
+
+    @activity.defn(name="payment.pay")
+    async def pay(self, order: EffectOrder) -> EffectResult:
+        """Pay an approved expense.
+
+        Raises:
+            ApplicationError: The content is not what was approved, the permit is for something
+                else, or the order cannot be written as a valid payment file.
+        """
+        with permanent():
+            payment = await self._payment(order)
+            known = await self._ledger.payments(permit_id=order.permit)
+            if known:
+                staged = StagedFile(name=known[0].file_name, sha256=known[0].file_sha256)
+            else:
+                staged = await asyncio.to_thread(self._spool.stage, payment)
+                entry = _entry(payment, staged)
+                await self._ledger.pay(entry, [order.consumed, _with_facts(order.done, entry)])
+            await asyncio.to_thread(self._spool.release, staged)
+            return EffectResult(
+                summary=f"{payment.amount} to {payment.creditor_name}, file {staged.name}",
+                facts={"file": staged.name, "sha256": staged.sha256},
+            )
+
+    async def _payment(self, order: EffectOrder) -> PaymentOrder:
+        """Make the payment of exactly the content that was approved (rule 4)."""
+        content = await self._ledger.get_content(order.digest)
+        found = hashlib.sha256(content).hexdigest()
+        if found != order.digest:
+            raise ConflictError(
+                f"the stored request has digest {found}, approved was {order.digest}; "
+                "restore the content store from a backup"
+            )
+        request = ExpenseRequest.model_validate_json(content)
+        policy = order.plan.policy.digest
+        snapshot = restore_snapshot(await self._ledger.get_content(policy), policy)
+        amount = payable(request, snapshot.rates)
+        if str(amount) != order.plan.amount:
+            raise ConflictError(
+                f"{amount} is to be paid, {order.plan.amount} was approved; "
+                "this is a fault in Placet, report it"
+            )
+        return PaymentOrder(
+            permit_id=order.permit,
+            request_id=order.request_id,
+            digest=order.digest,
+            amount=amount,
+            creditor_name=request.payee.name,
+            creditor_iban=request.payee.iban,
+            creditor_bic=request.payee.bic,
+            remittance=order.request_id,
+            requested_execution_date=order.approved.date(),
+            created=order.approved,
+        )
+
+
+def _entry(payment: PaymentOrder, staged: StagedFile) -> PaymentEntry:
+    return PaymentEntry(
+        payment_id=payment.reference,
+        permit_id=payment.permit_id,
+        request=payment.request_id,
+        digest=payment.digest,
+        msg_id=payment.reference,
+        end_to_end_id=payment.reference,
+        amount=payment.amount.amount,
+        currency=payment.amount.currency,
+        creditor_name=payment.creditor_name,
+        creditor_iban=payment.creditor_iban,
+        file_name=staged.name,
+        file_sha256=staged.sha256,
+    )
+
+
+def _with_facts(event: LedgerEvent, entry: PaymentEntry) -> LedgerEvent:
+    """Say in the event what was paid; the account number stays out of the ledger."""
+    data = event.body.get("data")
+    facts = {
+        **(data if isinstance(data, dict) else {}),
+        "amount": f"{entry.amount} {entry.currency}",
+        "payment": entry.payment_id,
+        "file": entry.file_name,
+        "sha256": entry.file_sha256,
+    }
+    return event.model_copy(update={"body": {**event.body, "data": facts}})

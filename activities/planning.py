@@ -1,0 +1,109 @@
+"""Make a plan and open a stage: the two moments at which files and clocks are looked at.
+
+Idempotent: both only read, but for the content they store under its own digest.
+"""
+
+from collections.abc import Mapping
+
+from temporalio import activity
+
+from activities.errors import permanent
+from placet.digest import canonical, digest
+from placet.domain.errors import InvalidInputError
+from placet.domain.orders import OpenOrder, Planned, PlanOrder
+from placet.domain.plan import Opening
+from placet.domain.policy import PolicySnapshot
+from placet.pipelines.pipeline import Prepare, Prepared
+from placet.policy.service import make_plan, open_stage, restore_snapshot, snapshot_bytes
+from placet.ports import DirectoryPort, Ledger, PolicyPort
+
+JSON = "application/json"
+
+
+class PlanningActivities:
+    """Applies policies to requests."""
+
+    def __init__(
+        self,
+        policies: PolicyPort,
+        directory: DirectoryPort,
+        ledger: Ledger,
+        pipelines: Mapping[str, Prepare],
+    ) -> None:
+        """Plan by ``policies`` among the people of ``directory``; keep contents in ``ledger``."""
+        self._policies = policies
+        self._directory = directory
+        self._ledger = ledger
+        self._pipelines = pipelines
+
+    @activity.defn(name="planning.make_plan")
+    async def make_plan(self, order: PlanOrder) -> Planned:
+        """Understand a request, keep exactly what it says, and apply the policy to it.
+
+        Raises:
+            ApplicationError: The request is invalid, nobody knows its requester, a file it refers
+                to is not stored, or no policy fits.
+        """
+        with permanent():
+            snapshot = await self._snapshot(order)
+            prepare = self._pipelines[order.pipeline]
+            prepared = prepare(order.request, snapshot.rates, order.now.date())
+            requester = self._directory.snapshot().require(prepared.requester).ref()
+            if order.requester is not None and requester.id != order.requester:
+                raise InvalidInputError(
+                    f"the changed request is by {requester.name}; "
+                    "a resubmission keeps its requester"
+                )
+            revision = await self._keep(order, prepared)
+            policy = await self._ledger.put_content(snapshot_bytes(snapshot), JSON)
+            plan = make_plan(
+                snapshot,
+                prepared.facts,
+                title=prepared.title,
+                amount=prepared.amount,
+                requester=requester,
+                policy_digest=policy,
+            )
+            opening = None
+            if plan.stages:
+                opening = open_stage(snapshot, plan, 0, self._directory.snapshot(), order.now)
+            return Planned(plan=plan, digest=revision, opening=opening)
+
+    @activity.defn(name="planning.open_stage")
+    async def open_stage(self, order: OpenOrder) -> Opening:
+        """Say who may review a stage that opens now, and when its timers are.
+
+        Raises:
+            ApplicationError: The policy snapshot is gone from the content store.
+        """
+        with permanent():
+            snapshot = await self._stored(order.plan.policy.digest)
+            return open_stage(
+                snapshot,
+                order.plan,
+                order.stage,
+                self._directory.snapshot(),
+                order.now,
+                earlier={stage: frozenset(people) for stage, people in order.earlier.items()},
+                reassigned=order.reassigned,
+            )
+
+    async def _snapshot(self, order: PlanOrder) -> PolicySnapshot:
+        if order.policy is not None:
+            return await self._stored(order.policy)
+        return self._policies.snapshot(order.pipeline)
+
+    async def _stored(self, policy: str) -> PolicySnapshot:
+        return restore_snapshot(await self._ledger.get_content(policy), policy)
+
+    async def _keep(self, order: PlanOrder, prepared: Prepared) -> str:
+        """Store the revision; its digest is what people approve."""
+        if digest(prepared.request) == order.replaces:
+            raise InvalidInputError("nothing has changed; change the request, then resubmit it")
+        missing = [sha for sha in prepared.contents if not await self._ledger.has_content(sha)]
+        if missing:
+            raise InvalidInputError(
+                f"files that the request refers to are not stored: {', '.join(missing)}; "
+                "submit it with starter.py, which stores them first"
+            )
+        return await self._ledger.put_content(canonical(prepared.request), JSON)

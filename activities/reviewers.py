@@ -1,0 +1,101 @@
+"""Look at the directory: who may review now, and who a message is from. It only reads."""
+
+from temporalio import activity
+
+from activities.errors import permanent
+from placet.attestation import AttestationError, Expected, verify
+from placet.domain.orders import Assessment, AssessOrder, Claim
+from placet.domain.people import Directory, Person
+from placet.domain.plan import Assurance, Roster
+from placet.domain.review import Actor
+from placet.domain.roster import roster
+from placet.ports import DirectoryPort
+
+
+class ReviewerActivities:
+    """Knows people."""
+
+    def __init__(self, directory: DirectoryPort) -> None:
+        """Ask ``directory``."""
+        self._directory = directory
+
+    @activity.defn(name="reviewers.assess")
+    async def assess(self, order: AssessOrder) -> Assessment:
+        """Say who may review the open stage at ``order.now``, and who each claim is from."""
+        with permanent():
+            directory = self._directory.snapshot()
+            rosters = [_roster(order, directory, index) for index in range(len(order.stages))]
+            return Assessment(
+                roster=rosters[0] if order.is_open and rosters else None,
+                actors=tuple(_actor(order, claim, directory, rosters) for claim in order.claims),
+            )
+
+
+def _roster(order: AssessOrder, directory: Directory, index: int) -> Roster:
+    if order.requester is None:
+        return Roster()
+    return roster(
+        order.stages[index],
+        directory,
+        requester=order.requester,
+        pipeline=order.pipeline,
+        now=order.now,
+        earlier={stage: frozenset(people) for stage, people in order.earlier.items()},
+        reassigned=order.reassigned,
+        open_holders=_open_holders(order, index),
+    )
+
+
+def _open_holders(order: AssessOrder, index: int) -> frozenset[str] | None:
+    """Return whose seats are still open in the stage that is; of later stages all are."""
+    if not order.is_open or index > 0 or order.open_holders is None:
+        return None
+    return frozenset(order.open_holders)
+
+
+def _actor(order: AssessOrder, claim: Claim, directory: Directory, rosters: list[Roster]) -> Actor:
+    person = directory.resolve(claim.actor)
+    if person is None or not person.active:
+        return Actor(claimed=claim.actor)
+    sits = [_sits(roster, person) for roster in rosters]
+    now = 0 if sits and sits[0] else None
+    later = next((i for i, here in enumerate(sits) if here), None) if now is None else None
+    stage = now if now is not None else later
+    assurance, problem = _assurance(order, claim, person, stage)
+    source = directory.resolve(claim.seat_of) if claim.seat_of else None
+    target = directory.resolve(claim.to) if claim.to else None
+    return Actor(
+        claimed=claim.actor,
+        person=person.ref(),
+        roles=(*person.roles, *person.groups),
+        assurance=assurance,
+        problem=problem,
+        later_stage=order.stages[later].name if later is not None else None,
+        source=source.ref() if source else None,
+        target=target.ref() if target and target.active else None,
+    )
+
+
+def _sits(roster: Roster, person: Person) -> bool:
+    seats = [*roster.seats, *(seat for level in roster.ladder for seat in level)]
+    return any(somebody.id == person.id for seat in seats for somebody in seat.people())
+
+
+def _assurance(
+    order: AssessOrder, claim: Claim, person: Person, stage: int | None
+) -> tuple[Assurance, str | None]:
+    """Check the signature a claim carries, if it does."""
+    if claim.attestation is None:
+        return Assurance.CLAIMED, None
+    expected = Expected(
+        request=order.request_id,
+        digest=order.digest or "",
+        stage=order.stages[stage].name if stage is not None else None,
+        verdict=claim.action.value,
+        decision_id=claim.decision_id,
+    )
+    try:
+        verify(claim.attestation, person, expected, order.now)
+    except AttestationError as error:
+        return Assurance.CLAIMED, str(error)
+    return Assurance.VERIFIED, None

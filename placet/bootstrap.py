@@ -1,0 +1,85 @@
+"""Puts the parts together: the one place that knows which adapter is behind which port."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+from temporalio.client import Client
+from temporalio.worker import PollerBehaviorAutoscaling, Worker
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+
+from activities.ledger import LedgerActivities
+from activities.notices import NoticeActivities
+from activities.payment import PaymentActivities
+from activities.planning import PlanningActivities
+from activities.reviewers import ReviewerActivities
+from placet.directory import YamlDirectory
+from placet.notify.files import FileNotifier, LogNotifier
+from placet.payments.spool import Spool
+from placet.policy.loader import PolicyFolder
+from placet.ports import DirectoryPort, Ledger, Notifier, PolicyPort
+from placet.registry import PIPELINES
+from placet.settings import Settings
+
+GRACE = timedelta(seconds=30)
+SLOTS = 100
+CACHED = 1_000
+
+
+def build_notifier(settings: Settings) -> Notifier:
+    """Return the way to write to people that the settings name."""
+    return LogNotifier() if settings.notify == "log" else FileNotifier(settings.notices)
+
+
+def build_worker(  # noqa: PLR0913 - tests replace any of the parts
+    client: Client,
+    settings: Settings,
+    ledger: Ledger,
+    *,
+    policies: PolicyPort | None = None,
+    directory: DirectoryPort | None = None,
+    notifier: Notifier | None = None,
+    graceful: timedelta = GRACE,
+) -> Worker:
+    """Return a worker with every pipeline and every activity.
+
+    Args:
+        client: Connected to Temporal.
+        settings: Where everything is.
+        ledger: Where everything is written.
+        policies: Instead of those in the settings' directory.
+        directory: Instead of the one in the settings' directory.
+        notifier: Instead of the one that the settings name.
+        graceful: How long what is under way may take when the worker stops.
+
+    Raises:
+        InvalidInputError: A policy or the directory has mistakes; the message names each place.
+    """
+    policies = policies or PolicyFolder(settings.policies)
+    directory = directory or YamlDirectory(settings.policies / "directory.yaml")
+    prepare = {pipeline.name: pipeline.prepare for pipeline in PIPELINES}
+    planning = PlanningActivities(policies, directory, ledger, prepare)
+    reviewers = ReviewerActivities(directory)
+    writing = LedgerActivities(ledger)
+    notices = NoticeActivities(notifier or build_notifier(settings), ledger)
+    payment = PaymentActivities(ledger, Spool(settings.spool, settings.debtor))
+    return Worker(
+        client,
+        task_queue=settings.task_queue,
+        workflows=[pipeline.workflow for pipeline in PIPELINES],
+        activities=[
+            planning.make_plan,
+            planning.open_stage,
+            reviewers.assess,
+            writing.append,
+            notices.deliver,
+            payment.pay,
+        ],
+        activity_executor=ThreadPoolExecutor(SLOTS),
+        max_concurrent_activities=SLOTS,
+        max_concurrent_local_activities=SLOTS,
+        max_cached_workflows=CACHED,
+        workflow_task_poller_behavior=PollerBehaviorAutoscaling(),
+        activity_task_poller_behavior=PollerBehaviorAutoscaling(),
+        graceful_shutdown_timeout=graceful,
+        workflow_runner=SandboxedWorkflowRunner(restrictions=SandboxRestrictions.default),
+    )

@@ -1,0 +1,73 @@
+"""Finds and opens what a process talks to: Temporal and Postgres.
+
+Settings win; without them the local stack that ``placet up`` started is found.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from psycopg import conninfo
+from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.envconfig import ClientConfigProfile
+from temporalio.service import RPCError
+
+from placet.db.connections import open_pool
+from placet.domain.errors import UnavailableError
+from placet.ledger.postgres import PostgresLedger
+from placet.local.address import find_running
+from placet.settings import Settings
+
+APP_ROLE = "placet_app"
+_START = "start the local stack with `make up`"
+
+
+def app_url(admin_url: str) -> str:
+    """Return the application's connection to a local database, from its administrator's."""
+    return conninfo.make_conninfo(admin_url, user=APP_ROLE)
+
+
+def database_url(settings: Settings) -> str:
+    """Return where Postgres is, for the application.
+
+    Raises:
+        UnavailableError: Nothing says, and no local stack runs.
+    """
+    if settings.database_url:
+        return settings.database_url
+    address = find_running(settings.home)
+    if address is None or not address.database_url:
+        raise UnavailableError(f"no Postgres: {_START}, or set PLACET_DATABASE_URL")
+    return app_url(address.database_url)
+
+
+@asynccontextmanager
+async def open_ledger(settings: Settings) -> AsyncIterator[PostgresLedger]:
+    """Open the ledger, and close its connections at the end.
+
+    Raises:
+        UnavailableError: Nothing says where Postgres is.
+    """
+    async with open_pool(database_url(settings)) as pool:
+        yield PostgresLedger(pool)
+
+
+async def connect_temporal(settings: Settings) -> Client:
+    """Connect to Temporal: by profile and ``TEMPORAL_*`` as its own CLI does, else the local stack.
+
+    Raises:
+        UnavailableError: It does not answer.
+    """
+    config = ClientConfigProfile.load().to_client_connect_config()
+    target = config.get("target_host")
+    if not target:
+        address = find_running(settings.home)
+        if address is None or not address.temporal_address:
+            raise UnavailableError(f"no Temporal: {_START}, or set TEMPORAL_ADDRESS")
+        config["target_host"] = target = address.temporal_address
+    try:
+        return await Client.connect(**config, data_converter=pydantic_data_converter)
+    except (RPCError, RuntimeError, OSError) as error:
+        raise UnavailableError(
+            f"Temporal does not answer at {target}: {_START}, or correct TEMPORAL_ADDRESS"
+        ) from error

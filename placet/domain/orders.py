@@ -1,0 +1,168 @@
+"""What the workflow asks of activities, and what they answer.
+
+These cross Temporal's history, so they are :class:`Stored`: a reader ignores what a newer writer
+added.
+"""
+
+from pydantic import AwareDatetime, Field, JsonValue
+
+from placet.domain.base import Stored
+from placet.domain.case import Case
+from placet.domain.ledger import LedgerEvent, Receipt
+from placet.domain.message import Malformed, Message
+from placet.domain.plan import Opening, PersonRef, Plan, Roster, StagePlan
+from placet.domain.record import Notice
+from placet.domain.review import Actor
+from placet.domain.vocabulary import Action
+
+
+class PlanOrder(Stored):
+    """Plan a request.
+
+    Attributes:
+        pipeline: Which kind of request.
+        request: As it came: any JSON value.
+        now: The workflow's time.
+        policy: SHA-256 of the policy snapshot to plan by; None for the one in force.
+        requester: The id the request must have as its requester; None for a new case.
+        replaces: The digest of the revision it replaces; None for a new case.
+    """
+
+    pipeline: str
+    request: JsonValue = None
+    now: AwareDatetime
+    policy: str | None = None
+    requester: str | None = None
+    replaces: str | None = None
+
+
+class Planned(Stored):
+    """A plan, the digest of the revision it is for, and its first stage as it opens."""
+
+    plan: Plan
+    digest: str
+    opening: Opening | None = None
+
+
+class OpenOrder(Stored):
+    """Open stage ``stage`` (an index) of ``plan`` at ``now``."""
+
+    pipeline: str
+    plan: Plan
+    stage: int
+    now: AwareDatetime
+    earlier: dict[str, list[str]] = Field(default_factory=dict)
+    reassigned: dict[str, str] = Field(default_factory=dict)
+
+
+class Claim(Stored):
+    """Who somebody says they are, and what they say they do."""
+
+    actor: str
+    action: Action
+    decision_id: str
+    attestation: str | None = None
+    seat_of: str | None = None
+    to: str | None = None
+
+
+class AssessOrder(Stored):
+    """Look at the directory for the stages that are left, and at who sent these claims.
+
+    ``stages`` begins with the open stage when ``is_open``; else with the one that opens next.
+    """
+
+    pipeline: str
+    request_id: str
+    digest: str | None
+    requester: PersonRef | None
+    stages: tuple[StagePlan, ...] = ()
+    is_open: bool = False
+    now: AwareDatetime
+    earlier: dict[str, list[str]] = Field(default_factory=dict)
+    reassigned: dict[str, str] = Field(default_factory=dict)
+    open_holders: list[str] | None = None
+    claims: tuple[Claim, ...] = ()
+
+
+class Assessment(Stored):
+    """Who may review the open stage now (None when none is open), and who each claim is from."""
+
+    roster: Roster | None = None
+    actors: tuple[Actor, ...] = ()
+
+
+class Receipts(Stored):
+    """The receipts of one append, in the order of its events."""
+
+    receipts: tuple[Receipt, ...]
+
+
+class NoticeOrder(Stored):
+    """Deliver a notice, then append the event that says so."""
+
+    notice: Notice
+    event: LedgerEvent
+
+
+class EffectOrder(Stored):
+    """Run what was approved, exactly once.
+
+    Attributes:
+        permit: The permit's id (64 hex): the key of the effect.
+        digest: The approved revision; the effect refuses content with another.
+        plan: The plan that was approved, with its facts.
+        approved: When the case was approved: the effect's own time stamps come from it, so that a
+            second run makes the same bytes.
+        consumed: The event to append in the transaction that consumes the permit.
+        done: The event to append in the same transaction; the effect fills in its data.
+    """
+
+    request_id: str
+    revision: int
+    permit: str
+    effect: str
+    digest: str
+    plan: Plan
+    approved: AwareDatetime
+    consumed: LedgerEvent
+    done: LedgerEvent
+
+
+class EffectResult(Stored):
+    """What running an effect came to: one line for people, and its facts."""
+
+    summary: str
+    facts: dict[str, JsonValue] = Field(default_factory=dict)
+
+
+class CaseResult(Stored):
+    """What a pipeline's workflow returns.
+
+    ``event`` and ``leaf`` name the case's last ledger event at that time: Temporal's history then
+    holds a second, independent copy.
+    """
+
+    request_id: str
+    outcome: str
+    by: str
+    reason: str
+    revision: int
+    digest: str | None
+    effect: str | None = None
+    summary: str | None = None
+    event: str | None = None
+    leaf: str | None = None
+
+
+class GateState(Stored):
+    """What a gate carries into a continued run.
+
+    ``messages`` are those that came in and have not been taken yet, with their decision ids.
+    """
+
+    case: Case
+    steps: int
+    unnamed: int
+    messages: tuple[tuple[str, Message], ...] = ()
+    malformed: tuple[Malformed, ...] = ()

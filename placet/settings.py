@@ -1,0 +1,79 @@
+"""Placet's settings, all from the environment; ``docs/settings.md`` lists them."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from pydantic import Field, ValidationError
+
+from placet.domain.base import Model
+from placet.domain.errors import InvalidInputError
+from placet.payments.order import Debtor
+
+TASK_QUEUE = "placet"
+
+DEMO_DEBTOR = {"name": "Example Company", "iban": "DE89370400440532013000"}
+"""A well-known example account; a real deployment sets its own."""
+
+
+class Settings(Model):
+    """What a process of Placet needs to know.
+
+    Attributes:
+        home: The directory of everything local: the stack's data, notices, payment files.
+        policies: The directory of policies, exchange rates and the people directory.
+        database_url: Postgres as ``placet_app``; None to look for the local stack.
+        task_queue: Temporal's task queue.
+        notify: ``files`` (into ``home``/notices) or ``log``.
+        spool: Where payment files are staged and handed over.
+        debtor: The account that pays.
+    """
+
+    home: Path
+    policies: Path
+    database_url: str | None = None
+    task_queue: str = TASK_QUEUE
+    notify: str = Field(default="files", pattern="^(files|log)$")
+    spool: Path
+    debtor: Debtor
+
+    @property
+    def notices(self) -> Path:
+        """Return where the notices are written."""
+        return self.home / "notices"
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] | None = None) -> "Settings":
+        """Read the settings.
+
+        Raises:
+            InvalidInputError: One is wrong; the message names the variable.
+        """
+        env = os.environ if environment is None else environment
+        home = Path(env.get("PLACET_HOME") or ".placet").expanduser().absolute()
+        told = {
+            "home": home,
+            "policies": Path(env.get("PLACET_POLICIES") or _shipped_policies()).absolute(),
+            "database_url": env.get("PLACET_DATABASE_URL") or None,
+            "task_queue": env.get("PLACET_TASK_QUEUE") or TASK_QUEUE,
+            "notify": env.get("PLACET_NOTIFY") or "files",
+            "spool": Path(env.get("PLACET_SPOOL") or home / "payments").absolute(),
+            "debtor": {
+                "name": env.get("PLACET_DEBTOR_NAME") or DEMO_DEBTOR["name"],
+                "iban": env.get("PLACET_DEBTOR_IBAN") or DEMO_DEBTOR["iban"],
+                "bic": env.get("PLACET_DEBTOR_BIC") or None,
+            },
+        }
+        try:
+            return cls.model_validate(told)
+        except ValidationError as error:
+            problems = "; ".join(
+                f"PLACET_{'_'.join(str(part) for part in item['loc']).upper()}: {item['msg']}"
+                for item in error.errors(include_input=False, include_url=False)
+            )
+            raise InvalidInputError(f"a setting is wrong: {problems}; correct it") from None
+
+
+def _shipped_policies() -> Path:
+    here = Path("policies")
+    return here if here.is_dir() else Path(__file__).resolve().parent.parent / "policies"

@@ -1,0 +1,62 @@
+"""Call an activity the fast way while its backend answers, and the patient way when it does not.
+
+A local activity costs one history event, but retried for long it keeps the workflow task alive and
+the history growing. So it gets two short attempts; then a regular activity retries without end,
+which costs nothing while it waits.
+"""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any, TypeVar
+
+from temporalio import workflow
+from temporalio.common import RetryPolicy
+from temporalio.exceptions import ActivityError, ApplicationError
+
+QUICK = timedelta(seconds=3)
+QUICK_RETRY = RetryPolicy(maximum_attempts=2, initial_interval=timedelta(milliseconds=100))
+PATIENT = timedelta(seconds=30)
+PATIENT_RETRY = RetryPolicy(
+    initial_interval=timedelta(seconds=1),
+    backoff_coefficient=1.5,
+    maximum_interval=timedelta(seconds=20),
+)
+
+Result = TypeVar("Result")
+
+
+async def durably(
+    activity: Callable[[Any, Any], Any], order: Any, answer: type[Result], summary: str
+) -> Result:
+    """Run a method of an activity class until it succeeds or says that it never will.
+
+    Args:
+        activity: The method, as ``Class.method``.
+        order: Its one argument.
+        answer: The type it returns.
+        summary: One line for Temporal's UI, should the patient way be needed.
+
+    Raises:
+        ActivityError: The activity failed for good; its cause is the ApplicationError.
+    """
+    try:
+        result = await workflow.execute_local_activity_method(
+            activity,
+            order,
+            schedule_to_close_timeout=QUICK,
+            retry_policy=QUICK_RETRY,
+        )
+    except ActivityError as error:
+        if isinstance(error.cause, ApplicationError) and error.cause.non_retryable:
+            raise
+        result = await workflow.execute_activity_method(
+            activity,
+            order,
+            start_to_close_timeout=PATIENT,
+            retry_policy=PATIENT_RETRY,
+            summary=summary,
+        )
+    if not isinstance(result, answer):
+        message = f"{activity} answered {type(result)}, not {answer}"
+        raise TypeError(message)
+    return result

@@ -1,0 +1,515 @@
+"""The gate: where a pipeline waits for people.
+
+It drives one Case. Everything that can move a case (signals, the update ``decide``, the timer, the
+effect's report) lands in one inbox and is taken from there by one task, a batch at a time: look at
+the directory, let the pure case move, write the ledger, and only then answer, notify and go on
+(rules 1, 2 and 7). A pipeline reads::
+
+    outcome = await self.gate.approval()
+    if outcome.kind is Status.APPROVED:
+        await self.gate.effect(PaymentActivities.pay)
+    return await self.gate.close()
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from temporalio import workflow
+from temporalio.api.common.v1 import Payload
+from temporalio.common import RawValue, RetryPolicy
+from temporalio.exceptions import ActivityError, ApplicationError
+
+with workflow.unsafe.imports_passed_through():
+    from pydantic import JsonValue
+
+    from activities.planning import PlanningActivities
+    from activities.reviewers import ReviewerActivities
+    from placet.domain import progress, reception
+    from placet.domain.case import Case, Outcome, Step
+    from placet.domain.message import UPDATE, Malformed, Message, parse, read_json
+    from placet.domain.orders import (
+        Assessment,
+        AssessOrder,
+        CaseResult,
+        Claim,
+        EffectOrder,
+        EffectResult,
+        GateState,
+        OpenOrder,
+        Planned,
+        PlanOrder,
+    )
+    from placet.domain.plan import Opening
+    from placet.domain.record import Record
+    from placet.domain.review import Answer, Call
+    from placet.domain.story import details
+    from placet.domain.vocabulary import Action, EffectState, Kind, Status
+
+from workflows.alarm import Alarm
+from workflows.courier import Courier
+from workflows.durable import durably
+from workflows.journal import Journal
+
+NO_REQUEST = RawValue(Payload())
+"""What a workflow that was started without an argument has as its request: nothing."""
+
+EFFECT_ATTEMPT = timedelta(minutes=2)
+EFFECT_RETRY = RetryPolicy(maximum_interval=timedelta(minutes=1))
+
+
+@dataclass
+class Entry:
+    """Something that came in, and the answer once it has one."""
+
+    content: Message | Malformed | EffectResult | ApplicationError
+    decision_id: str = ""
+    answer: Answer | None = None
+
+
+class Gate:
+    """Drives one case, from its request to its end."""
+
+    def __init__(self, pipeline: str, start: RawValue, effect: str | None = None) -> None:
+        """Register the case's doors; messages may come before ``approval`` is called.
+
+        Args:
+            pipeline: The pipeline's name, as policies have it.
+            start: What the workflow was started with: the request, or a continued run's state.
+            effect: The name of what follows an approval, as permits have it.
+        """
+        info = workflow.info()
+        state = GateState.model_validate_json(start.payload.data) if info.continued_run_id else None
+        self._start = start
+        self._case = (
+            state.case
+            if state
+            else Case(request_id=info.workflow_id, pipeline=pipeline, effect_name=effect)
+        )
+        self._unnamed = state.unnamed if state else 0
+        self._journal = Journal(state.steps if state else 0)
+        self._courier = Courier(self._journal)
+        self._alarm = Alarm()
+        self._inbox: deque[Entry] = deque()
+        if state:
+            self._inbox.extend(Entry(content=m) for m in state.malformed)
+            self._inbox.extend(Entry(content=m, decision_id=key) for key, m in state.messages)
+        self._closing = False
+        self._driver: asyncio.Task[None] | None = None
+        self._result: EffectResult | None = None
+        workflow.set_dynamic_signal_handler(self._on_signal)
+        workflow.set_update_handler(UPDATE, self._on_update, validator=self._check_update)
+        workflow.set_query_handler("status", self._on_status)
+
+    # What a pipeline calls.
+
+    async def approval(self) -> Outcome:
+        """Wait for the case's outcome: by people, by rule or by time."""
+        while True:
+            self._driver = asyncio.create_task(self._drive())
+            await workflow.wait_condition(lambda: self._case.outcome is not None or self._stopped())
+            self._check_driver()
+            if self._case.outcome is not None:
+                return self._case.outcome
+            # The driver has stopped for a continued run; callers of updates are answered first.
+            await workflow.wait_condition(
+                lambda: bool(self._inbox) or workflow.all_handlers_finished()
+            )
+            if workflow.all_handlers_finished():
+                workflow.continue_as_new(self._state())
+
+    async def effect(self, activity: Callable[[Any, EffectOrder], Any]) -> EffectResult | None:
+        """Run the effect of the approved revision, at most once.
+
+        Args:
+            activity: The method of an activity class that consumes the permit.
+
+        Returns:
+            What it came to; None when it cannot be run, which the ledger then says.
+        """
+        try:
+            done = await workflow.execute_activity_method(
+                activity,
+                self._effect_order(),
+                start_to_close_timeout=EFFECT_ATTEMPT,
+                retry_policy=EFFECT_RETRY,
+                summary=f"{self._case.effect_name} of {self._case.request_id}",
+            )
+            report = Entry(content=done)
+        except ActivityError as error:
+            if not isinstance(error.cause, ApplicationError):
+                raise
+            report = Entry(content=error.cause)
+        self._inbox.append(report)
+        await workflow.wait_condition(
+            lambda: self._case.effect is not EffectState.PENDING or self._stopped()
+        )
+        self._check_driver()
+        return self._result
+
+    async def close(self) -> CaseResult:
+        """Let what is under way finish, answer whoever is still waiting, and return the result."""
+        await workflow.wait_condition(lambda: self._courier.idle)
+        self._closing = True
+        while self._inbox or not self._stopped() or not workflow.all_handlers_finished():
+            await workflow.wait_condition(
+                lambda: self._stopped() and workflow.all_handlers_finished()
+            )
+            self._check_driver()
+            if self._inbox:
+                self._driver = asyncio.create_task(self._drive())
+        outcome, last = self._outcome(), self._journal.last
+        return CaseResult(
+            request_id=self._case.request_id,
+            outcome=outcome.kind.value,
+            by=outcome.by.value,
+            reason=outcome.reason,
+            revision=self._case.revision,
+            digest=self._case.digest,
+            effect=self._case.effect.value if self._case.effect else None,
+            summary=self._result.summary if self._result else None,
+            event=last.event_id if last else None,
+            leaf=last.leaf if last else None,
+        )
+
+    # The doors. They only put things into the inbox.
+
+    def _on_signal(self, name: str, arguments: Sequence[RawValue]) -> None:
+        self._enter(parse(name, [_plain(value) for value in arguments], "signal"))
+
+    def _check_update(self, message: RawValue) -> None:
+        understood = parse(UPDATE, [_plain(message)], "update")
+        if isinstance(understood, Malformed):
+            raise ApplicationError(understood.problem, type="malformed", non_retryable=True)
+
+    async def _on_update(self, message: RawValue) -> Answer:
+        entry = self._enter(parse(UPDATE, [_plain(message)], "update"))
+        await workflow.wait_condition(lambda: entry.answer is not None)
+        answer = entry.answer
+        if answer is None or not answer.accepted:
+            refusal = answer.refusal.value if answer and answer.refusal else "refused"
+            text = answer.message if answer else "the case has ended"
+            raise ApplicationError(text, answer, type=refusal, non_retryable=True)
+        return answer
+
+    def _on_status(self) -> dict[str, JsonValue]:
+        case = self._case
+        return {
+            "request": case.request_id,
+            "pipeline": case.pipeline,
+            "revision": case.revision,
+            "digest": case.digest,
+            **case.summary(),
+            "waiting_for": case.waiting_for(),
+            "reviews": [review.model_dump(mode="json") for review in case.reviews],
+            "passed": list(case.passed),
+            "plan": case.plan.model_dump(mode="json") if case.plan else None,
+        }
+
+    def _enter(self, content: Message | Malformed) -> Entry:
+        key = content.decision_id if isinstance(content, Message) else None
+        if key is None:
+            self._unnamed += 1
+            key = f"unnamed-{self._unnamed}"
+        entry = Entry(content=content, decision_id=key)
+        self._inbox.append(entry)
+        return entry
+
+    # The driver: the only one that moves the case.
+
+    async def _drive(self) -> None:
+        while True:
+            if self._case.status is Status.PLANNING:
+                await self._plan()
+            elif self._case.wants_stage:
+                await self._open_stage()
+            elif self._should_renew():
+                return
+            elif self._inbox:
+                await self._turn()
+            elif self._closing:
+                return
+            else:
+                await self._wait()
+
+    def _should_renew(self) -> bool:
+        """Say whether the history has grown long, and nothing is under way that would be lost."""
+        return (
+            self._case.outcome is None
+            and workflow.info().is_continue_as_new_suggested()
+            and self._courier.idle
+            and workflow.all_handlers_finished()
+        )
+
+    async def _wait(self) -> None:
+        self._alarm.set(self._case.next_due(), f"next due of {self._case.request_id}")
+        workflow.set_current_details(details(self._case))
+        await workflow.wait_condition(
+            lambda: bool(self._inbox) or self._alarm.rung or self._closing or self._should_renew()
+        )
+        if self._alarm.rung and not self._inbox:
+            await self._turn()
+
+    async def _turn(self) -> None:
+        """Take what has come in, in order; then do what is due.
+
+        A decision and a deadline that reach the workflow together are taken in this order, so the
+        person wins (rule 7).
+        """
+        now = workflow.now()
+        if self._inbox and _is_resubmission(self._inbox[0]):
+            await self._resubmit(self._inbox.popleft(), now)
+            return
+        batch = self._take_batch()
+        known = await self._assess(batch, now)
+        step = Step(case=self._case)
+        if known.roster is not None:
+            step = _after(step, progress.refreshed(step.case, known.roster, now))
+        actors = iter(known.actors)
+        answers: list[tuple[Entry, Answer]] = []
+        while batch:
+            entry = batch.popleft()
+            taken = self._take(step.case, entry, actors, now)
+            step = _after(step, taken)
+            if taken.answer is not None:
+                answers.append((entry, taken.answer))
+            if step.case.wants_stage:
+                self._inbox.extendleft(reversed(batch))
+                break
+        due = step.case.next_due()
+        if due is not None and due <= now:
+            step = _after(step, progress.timers_fired(step.case, now))
+        await self._commit(step, answers)
+
+    def _take_batch(self) -> deque[Entry]:
+        batch: deque[Entry] = deque()
+        while self._inbox and not _is_resubmission(self._inbox[0]):
+            batch.append(self._inbox.popleft())
+        return batch
+
+    def _take(self, case: Case, entry: Entry, actors: Any, now: datetime) -> Step:
+        match entry.content:
+            case Message() as message:
+                call = Call(message=message, decision_id=entry.decision_id, actor=next(actors))
+                return reception.received(case, call, now)
+            case Malformed() as malformed:
+                return reception.misunderstood(case, malformed, now)
+            case EffectResult() as result:
+                self._result = result
+                return progress.effect_done(case, now)
+            case ApplicationError() as error:
+                return progress.effect_failed(case, error.message, now)
+
+    async def _plan(self) -> None:
+        now = workflow.now()
+        try:
+            request = _request(self._start)
+            order = PlanOrder(pipeline=self._case.pipeline, request=request, now=now)
+            planned = await durably(
+                PlanningActivities.make_plan, order, Planned, "plan the request"
+            )
+        except (ActivityError, ValueError, RecursionError) as error:
+            await self._commit(progress.unplannable(self._case, _problem(error), now))
+            return
+        step = progress.planned(self._case, planned.plan, planned.digest, now)
+        await self._commit(_opened(step, planned.opening, now))
+
+    async def _resubmit(self, entry: Entry, now: datetime) -> None:
+        """Plan a changed request; one that cannot be planned leaves the case as it was."""
+        message = entry.content
+        assert isinstance(message, Message)  # noqa: S101 - _is_resubmission has made sure
+        known = await self._assess(deque([entry]), now)
+        call = Call(message=message, decision_id=entry.decision_id, actor=known.actors[0])
+        step = reception.may_resubmit(self._case, call, now)
+        if step is None:
+            plan = self._case.known_plan()
+            order = PlanOrder(
+                pipeline=self._case.pipeline,
+                request=message.request,
+                now=now,
+                policy=plan.policy.digest,
+                requester=plan.requester.id,
+                replaces=self._case.digest,
+            )
+            try:
+                planned = await durably(
+                    PlanningActivities.make_plan, order, Planned, "plan the changed request"
+                )
+                step = progress.replanned(self._case, planned.plan, planned.digest, now)
+                step = _opened(reception.resubmitted(step, call, now), planned.opening, now)
+            except ActivityError as error:
+                step = reception.bad_resubmission(self._case, call, _problem(error), now)
+        await self._commit(step, [(entry, step.answer)] if step.answer else [])
+
+    async def _open_stage(self) -> None:
+        now, case = workflow.now(), self._case
+        order = OpenOrder(
+            pipeline=case.pipeline,
+            plan=case.known_plan(),
+            stage=case.stage_index,
+            now=now,
+            earlier=case.reviewers_by_stage,
+            reassigned={holder: person.id for holder, person in case.reassigned.items()},
+        )
+        opening = await durably(PlanningActivities.open_stage, order, Opening, "open a stage")
+        await self._commit(progress.opened(case, opening, now))
+
+    async def _assess(self, batch: deque[Entry], now: datetime) -> Assessment:
+        """Ask the directory who these callers are, and who may review now."""
+        case = self._case
+        claims = tuple(
+            Claim(
+                actor=e.content.actor,
+                action=e.content.action,
+                decision_id=e.decision_id,
+                attestation=e.content.attestation,
+                seat_of=e.content.seat_of,
+                to=e.content.to,
+            )
+            for e in batch
+            if isinstance(e.content, Message)
+        )
+        if not claims and case.stage is None:
+            return Assessment()
+        plan = case.plan
+        stages = plan.stages[case.stage_index :] if plan and case.outcome is None else ()
+        order = AssessOrder(
+            pipeline=case.pipeline,
+            request_id=case.request_id,
+            digest=case.digest,
+            requester=plan.requester if plan else None,
+            stages=stages,
+            is_open=case.stage is not None,
+            now=now,
+            earlier=case.reviewers_by_stage,
+            reassigned={holder: person.id for holder, person in case.reassigned.items()},
+            open_holders=case.stage.open_holders(case.stage_reviews) if case.stage else None,
+            claims=claims,
+        )
+        return await durably(ReviewerActivities.assess, order, Assessment, "look at the directory")
+
+    async def _commit(self, step: Step, answers: Sequence[tuple[Entry, Answer]] = ()) -> None:
+        """Write the step's events; only then is it true, answered and acted upon."""
+        events = [self._journal.seal(step.case, record) for record in step.records]
+        receipts = await self._journal.append(events)
+        case = step.case
+        for record, receipt in zip(step.records, receipts, strict=True):
+            for entry, answer in answers:
+                if record.decision_id == answer.decision_id and answer.event is None:
+                    entry.answer = answer.model_copy(
+                        update={
+                            "event": receipt.event_id,
+                            "leaf": receipt.leaf,
+                            "seq": receipt.seq,
+                        }
+                    )
+                    case = reception.receipted(case, entry.answer)
+        self._case = case
+        for entry, answer in answers:
+            entry.answer = entry.answer or answer
+        for notice in step.notices:
+            self._courier.send(case, notice)
+        if case.outcome is not None:
+            self._alarm.set(None, "")
+            workflow.set_current_details(details(case))
+
+    # The end.
+
+    def _effect_order(self) -> EffectOrder:
+        case, outcome = self._case, self._outcome()
+        record = Record(
+            kind=Kind.PERMIT_CONSUMED,
+            at=outcome.at,
+            revision=case.revision,
+            digest=case.digest,
+            data={"permit": progress.permit_id(case), "effect": EffectState.PENDING.value},
+        )
+        done = record.model_copy(
+            update={
+                "kind": Kind.EFFECT_DONE,
+                "data": {**record.data, "effect": EffectState.DONE.value},
+            }
+        )
+        return EffectOrder(
+            request_id=case.request_id,
+            revision=case.revision,
+            permit=progress.permit_id(case),
+            effect=case.effect_name or "",
+            digest=case.digest or "",
+            plan=case.known_plan(),
+            approved=outcome.at,
+            consumed=self._journal.seal(case, record),
+            done=self._journal.seal(case, done),
+        )
+
+    def _state(self) -> GateState:
+        """Return what a continued run needs: also what has come in and not been taken."""
+        return GateState(
+            case=self._case,
+            steps=self._journal.steps,
+            unnamed=self._unnamed,
+            messages=tuple(
+                (e.decision_id, e.content) for e in self._inbox if isinstance(e.content, Message)
+            ),
+            malformed=tuple(e.content for e in self._inbox if isinstance(e.content, Malformed)),
+        )
+
+    def _outcome(self) -> Outcome:
+        self._check_driver()
+        if self._case.outcome is None:
+            message = f"case {self._case.request_id} has no outcome yet"
+            raise RuntimeError(message)
+        return self._case.outcome
+
+    def _stopped(self) -> bool:
+        return self._driver is not None and self._driver.done()
+
+    def _check_driver(self) -> None:
+        """Raise what stopped the driver, if anything did."""
+        if self._driver is not None and self._driver.done():
+            self._driver.result()
+
+
+def _after(first: Step, then: Step) -> Step:
+    """Return both steps as one."""
+    return then.model_copy(
+        update={
+            "records": (*first.records, *then.records),
+            "notices": (*first.notices, *then.notices),
+        }
+    )
+
+
+def _opened(step: Step, opening: Opening | None, now: datetime) -> Step:
+    """Open the first stage in the same breath, where there is one."""
+    if opening is None:
+        return step
+    return _after(step, progress.opened(step.case, opening, now)).model_copy(
+        update={"answer": step.answer}
+    )
+
+
+def _is_resubmission(entry: Entry) -> bool:
+    return isinstance(entry.content, Message) and entry.content.action is Action.RESUBMIT
+
+
+def _plain(value: RawValue) -> tuple[str, bytes]:
+    payload = value.payload
+    return payload.metadata.get("encoding", b"").decode("ascii", "replace"), payload.data
+
+
+def _request(start: RawValue) -> Any:
+    """Return the JSON the workflow was started with."""
+    encoding, data = _plain(start)
+    if encoding != "json/plain":
+        got = f"with encoding {encoding}" if encoding else "without a request"
+        raise ValueError(f"started {got}; start it with one JSON object")
+    return read_json(data)
+
+
+def _problem(error: Exception) -> str:
+    cause = error.cause if isinstance(error, ActivityError) else error
+    return getattr(cause, "message", None) or str(cause)
