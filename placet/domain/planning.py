@@ -86,7 +86,7 @@ def plan(  # noqa: PLR0913 - each is a separate thing the plan records.
         title=title,
         amount=amount,
         decision=decision,
-        stages=tuple(_stage(name, policy.stages[name]) for name in route.stages or ()),
+        stages=tuple(stage_plan(name, policy.stages[name]) for name in route.stages or ()),
         max_rounds=policy.changes.at_most,
         changes_within_hours=_hours(policy.changes.within),
         facts=dict(facts),
@@ -194,7 +194,8 @@ def _route(policy: Policy, facts: Facts, holds: Evaluator) -> Route:
     )
 
 
-def _stage(name: str, stage: Stage) -> StagePlan:
+def stage_plan(name: str, stage: Stage) -> StagePlan:
+    """Return what the plan keeps of a policy's stage: all but its timers."""
     return StagePlan(
         name=name,
         groups=tuple(

@@ -1,0 +1,77 @@
+"""The explanation of a plan, as people read it."""
+
+from datetime import UTC, datetime
+from textwrap import dedent
+from typing import Any
+
+from placet.policy.explain import explain
+from placet.policy.service import make_plan, open_stage
+from tests.policy.example import TEXT, company, facts, snapshot
+
+NOW = datetime(2026, 5, 11, 8, tzinfo=UTC)
+
+
+def explained(who: str = "alice", **changes: Any) -> str:
+    people = company(
+        bob={"absences": [{"from": "2026-05-11", "until": "2026-05-12"}]},
+        carol={"delegations": [{"to": "grace", "from": "2026-05-11", "until": "2026-05-12"}]},
+    )
+    plan = make_plan(
+        snapshot(TEXT),
+        facts(**changes),
+        title="New laptops",
+        amount="5000.00 EUR",
+        requester=people.require(who).ref(),
+        policy_digest="ab" * 32,
+    )
+    openings = [open_stage(snapshot(), plan, i, people, NOW) for i in range(len(plan.stages))]
+    return explain(plan, openings, time_zone="Europe/Berlin")
+
+
+def test_a_plan_is_explained_with_its_people_and_its_times() -> None:
+    assert explained(total=5000.0) == dedent("""\
+        New laptops, 5000.00 EUR
+          asked by  Alice <alice@example.com>
+          policy    expense version 3 (abababababab)
+          route     large
+          because   total > 1000 (total = 5000.00)
+          changes   at most 2 times, each answered within 10 days
+
+        Stage 1 of 2: manager
+          manager: 1 of 1 must approve; 1 of 1 can reject it
+              Bob <bob@example.com>, away
+          when nobody can decide it: escalate
+          Tue 2026-05-12 10:00 CEST  reminder
+          Wed 2026-05-13 10:00 CEST  reminder
+          Wed 2026-05-13 10:00 CEST  escalation: deputy may decide too
+              Carol <carol@example.com>; for them Grace <grace@example.com>
+          Mon 2026-05-18 10:00 CEST  reminder
+          Mon 2026-05-18 10:00 CEST  deadline: it escalates to the next level
+          Thu 2026-05-21 10:00 CEST  last deadline: it is rejected
+          when stuck or escalated  board decides instead
+              Grace <grace@example.com>
+
+        Stage 2 of 2: finance
+          (people and times as if it opened now)
+          finance: 2 of 3 must approve; 3 of 3 can reject it
+              Bob <bob@example.com>, away
+              Carol <carol@example.com>; for them Grace <grace@example.com>
+              Dan <dan@example.com>
+          each decision must be verified by a login or a signature
+          by other people than manager
+          when nobody can decide it: escalate
+          Wed 2026-05-13 10:00 CEST  deadline: it expires
+        """)
+
+
+def test_a_decision_by_rule_is_explained_in_a_line() -> None:
+    assert explained(total=12.0).endswith(
+        "  because   total <= 50 && all_receipts (total = 12.00, all_receipts = true)\n"
+        "  result    approved by rule: Small and with receipts.\n"
+    )
+
+
+def test_a_stage_for_which_there_is_nobody_says_so() -> None:
+    text = explained("grace")
+    assert "manager: 1 of 0 must approve; 1 of 0 can reject it\n      nobody\n" in text
+    assert "board decides instead\n      nobody\n" in text
