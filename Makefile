@@ -41,7 +41,7 @@ $(STAMP): pyproject.toml uv.lock
 	        "$$(sed -n 's/^ *"\(uv==[0-9.]*\)",/\1/p' pyproject.toml)"; \
 	fi
 	@rm -f $(STAMP)
-	@if [ ! -w "$${HOME:-/nonexistent}" ]; then export UV_CACHE_DIR="$(CURDIR)/$(VENV)/.uv-cache"; fi; \
+	@if [ ! -w "$${HOME:-/nonexistent}" ]; then export UV_NO_CACHE=1; fi; \
 	$(BIN)/uv sync --quiet --frozen --inexact --extra local --group dev --link-mode copy
 	@printf '%s' "$(CURDIR)" > $(STAMP)
 	@echo "Ready: $(VENV)"

@@ -132,6 +132,8 @@ async def test_a_short_socket_directory_that_somebody_else_made_is_not_used(
 
 def test_everything_works_for_a_plain_user(open_directory: Path) -> None:
     account = unprivileged_account()
+    if account and not can_reach(REPOSITORY, account):
+        pytest.skip(f"{account.name} cannot read this clone; clone to where everybody can")
     user_home = open_directory / "user"
     user_home.mkdir()
     if account:
