@@ -2,13 +2,13 @@
 
 import contextlib
 from collections.abc import AsyncIterator, Callable, Iterator
-from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
 from placet.ledger import PostgresLedger, open_pool
-from tests.support.postgres import Cluster, installed_binaries
+from placet.local.binaries import PostgresPrograms
+from tests.support.postgres import Cluster, installed_programs
 
 
 class Database(NamedTuple):
@@ -19,34 +19,36 @@ class Database(NamedTuple):
 
 
 @pytest.fixture(scope="session")
-def start_cluster() -> Iterator[Callable[[Path], Cluster]]:
+def start_cluster() -> Iterator[Callable[[PostgresPrograms], Cluster]]:
     """Start a cluster for each Postgres asked for, once, and remove them all at the end."""
-    started: dict[Path, Cluster] = {}
+    started: dict[PostgresPrograms, Cluster] = {}
 
-    def start(binaries: Path) -> Cluster:
-        if binaries not in started:
-            started[binaries] = cluster = Cluster(binaries)
+    def start(programs: PostgresPrograms) -> Cluster:
+        if programs not in started:
+            started[programs] = cluster = Cluster(programs)
             stack.callback(cluster.remove)
             cluster.prepare_template()
-        return started[binaries]
+        return started[programs]
 
     with contextlib.ExitStack() as stack:
         yield start
 
 
 @pytest.fixture(scope="session")
-def postgres_binaries() -> Path:
+def postgres_programs() -> PostgresPrograms:
     """Say which Postgres to use; tests/ledger runs on all that are installed."""
-    found = installed_binaries()
+    found = installed_programs()
     if not found:
         pytest.skip("no Postgres is installed: run make setup, or set PLACET_TEST_POSTGRES_BIN")
     return found[0]
 
 
 @pytest.fixture(scope="session")
-def postgres(start_cluster: Callable[[Path], Cluster], postgres_binaries: Path) -> Cluster:
+def postgres(
+    start_cluster: Callable[[PostgresPrograms], Cluster], postgres_programs: PostgresPrograms
+) -> Cluster:
     """Give a running cluster."""
-    return start_cluster(postgres_binaries)
+    return start_cluster(postgres_programs)
 
 
 @pytest.fixture

