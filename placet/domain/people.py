@@ -66,8 +66,8 @@ class Window(Model):
     """A span of time: whole days in the person's time zone (both included), or exact instants.
 
     Attributes:
-        from_: ``from`` in files. A date, or a date and time with its offset.
-        until: A date (that day still counts), or an instant (no longer inside).
+        from_: A date, or a date and time with its offset.
+        until: A date (that day still counts), or a date and time (no longer inside).
     """
 
     model_config = ConfigDict(
@@ -119,7 +119,7 @@ class Person(Model):
         deputy: Id of who takes over for them on an escalation.
         groups: Groups they belong to, such as ``finance``.
         roles: Roles they have, such as ``executive``.
-        time_zone: IANA name; the directory's when None.
+        time_zone: IANA name; without one the directory's counts.
         absences: When they are away.
         delegations: Whom they let review in their place, and when.
         keys: Ed25519 public keys that prove a review is theirs.
