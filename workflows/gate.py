@@ -364,7 +364,7 @@ class Gate:
             Claim(
                 actor=e.content.actor,
                 action=e.content.action,
-                decision_id=e.decision_id,
+                decision_id=e.content.decision_id,
                 attestation=e.content.attestation,
                 seat_of=e.content.seat_of,
                 to=e.content.to,

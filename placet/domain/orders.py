@@ -60,7 +60,7 @@ class Claim(Stored):
 
     actor: str
     action: Action
-    decision_id: str
+    decision_id: str | None = None
     attestation: str | None = None
     seat_of: str | None = None
     to: str | None = None
