@@ -97,8 +97,9 @@ them, and whom the requester delegated to gains nothing by it. Delegation goes o
 delegate's own delegates may not act. Somebody with the role `placet-admin` may hand over anybody's
 seat, but never to the requester.
 
-A key is a JWK, a line that begins with `ssh-ed25519`, or a `BEGIN PUBLIC KEY` block; `starter.py key
-new FILE` makes one and prints the line to paste. The private half stays with its owner.
+A key is a JWK, a line that begins with `ssh-ed25519`, or a `BEGIN PUBLIC KEY` block;
+`starter.py key new FILE` makes one and prints the line to paste. The private half stays with its
+owner.
 """
 
 _PEOPLE_PARTS: tuple[tuple[str, type[BaseModel]], ...] = (

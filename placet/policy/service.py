@@ -75,6 +75,9 @@ def make_plan(  # noqa: PLR0913 - each is a separate thing the plan records.
         UnplannableError: A condition cannot be decided; the message names policy and route.
     """
     kinds = known.get(snapshot.policy.pipeline, {})
+    if "requester" in facts:
+        # A condition about the requester must not depend on how they spelled their address.
+        facts = {**facts, "requester": requester.address}
     return planning.plan(
         snapshot,
         policy_digest or digest(snapshot),

@@ -46,6 +46,11 @@ def test_the_first_route_that_holds_is_taken() -> None:
     assert planned(total=50.0, all_receipts=False).route == "rest"
 
 
+def test_a_condition_about_the_requester_sees_the_directorys_spelling() -> None:
+    text = bent(("total > 1000", "requester == 'alice@example.com'"))
+    assert planned(text, requester=" Alice+x@EXAMPLE.com").route == "large"
+
+
 def test_a_rule_decides_without_people() -> None:
     plan = planned(total=12.0)
     assert plan.decision == RuleDecision(approve=True, reason="Small and with receipts.")
