@@ -10,6 +10,9 @@ BIN := $(VENV)/bin
 CODE := $(wildcard placet workflows activities worker.py starter.py tests bench .ci)
 YAML := .yamllint.yaml $(wildcard policies deploy)
 
+# Compose refuses a file whose passwords are missing; to check its form any value will do.
+EXAMPLE_SECRETS = $(shell sed -n 's/^\([A-Z_]*\)=$$/\1=x/p' deploy/env.example)
+
 # The stamp is written last and holds the path the environment was made for. An environment
 # without it was left half-made, and one with another path was moved: both are made anew.
 STAMP := $(VENV)/.complete
@@ -55,13 +58,16 @@ up: $(STAMP) ## Start Temporal, PostgreSQL and a worker, until Ctrl-C
 test: $(STAMP) ## Run all tests
 	$(BIN)/python -m pytest
 
-lint: $(STAMP) ## Check style, types, imports, the lock and the YAML files
+lint: $(STAMP) ## Check style, types, imports, the lock, YAML files and what deploys
 	$(BIN)/ruff check $(CODE)
 	$(BIN)/ruff format --check $(CODE)
 	$(BIN)/python -m mypy $(CODE)
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/python .ci/check_lock.py uv.lock
 	$(BIN)/python -m yamllint --strict $(YAML)
+	$(BIN)/hadolint deploy/Dockerfile
+	@echo docker-compose config --quiet
+	@$(EXAMPLE_SECRETS) $(BIN)/docker-compose --file deploy/compose.yaml --env-file /dev/null config --quiet
 
 bench: $(STAMP) ## Measure cost and throughput against a bare workflow
 	@$(BIN)/python -m bench
