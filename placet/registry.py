@@ -1,7 +1,17 @@
 """Every pipeline Placet runs, a line each: see `docs/add-a-pipeline.md`."""
 
-from placet.pipelines.expense import prepare_expense
 from placet.pipelines.pipeline import Pipeline
-from workflows.expense import Expense
 
-PIPELINES: tuple[Pipeline, ...] = (Pipeline("expense", Expense, prepare_expense),)
+PIPELINES: tuple[Pipeline, ...] = (
+    Pipeline(
+        "expense",
+        "Ask for money back",
+        "workflows.expense:Expense",
+        "placet.pipelines.expense:DOOR",
+    ),
+)
+
+
+def pipeline_named(name: str) -> Pipeline | None:
+    """Return the pipeline of this name, or None."""
+    return next((pipeline for pipeline in PIPELINES if pipeline.name == name), None)

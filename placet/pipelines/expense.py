@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
@@ -13,7 +14,8 @@ from placet.domain.problems import Problem
 from placet.payments.iban import check_bic, check_iban
 from placet.payments.sepa import says_something
 from placet.pipelines.explain import problems_in, refused
-from placet.pipelines.pipeline import Prepared
+from placet.pipelines.pipeline import Door, Prepared, WithFiles
+from placet.receipts import read_receipts
 
 _WHAT = "this expense"
 # A requester's day may be a day ahead of the day where the service runs.
@@ -94,4 +96,18 @@ def prepare_expense(raw: Any, rates: RateTable, today: date) -> Prepared:
         amount=str(payable(request, rates)),
         facts=facts(request, rates, today),
         contents=tuple(sorted(receipts)),
+        reference=request.reference,
     )
+
+
+def attach_receipts(raw: Any, directory: Path) -> WithFiles:
+    """Read the receipts that ``raw`` names; see ``placet.receipts``.
+
+    Raises:
+        ReceiptError: With a line for each file that cannot be used.
+    """
+    attached = read_receipts(raw, directory)
+    return WithFiles(attached.request, attached.files)
+
+
+DOOR = Door(prepare_expense, attach_receipts)

@@ -1,0 +1,58 @@
+"""The search attributes that cases carry in Temporal, and how a namespace learns of them."""
+
+from temporalio.api.enums.v1 import IndexedValueType
+from temporalio.api.operatorservice.v1 import (
+    AddSearchAttributesRequest,
+    ListSearchAttributesRequest,
+)
+from temporalio.client import Client
+from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
+from temporalio.service import RPCError, RPCStatusCode
+
+from placet.domain.errors import UnavailableError
+
+PIPELINE = SearchAttributeKey.for_keyword("PlacetPipeline")
+REQUESTER = SearchAttributeKey.for_keyword("PlacetRequester")
+"""The requester's id in the directory, never an address."""
+
+_KEYWORD = IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD
+
+
+def of_case(pipeline: str, requester_id: str) -> TypedSearchAttributes:
+    """Return the attributes a case is started with."""
+    return TypedSearchAttributes(
+        [SearchAttributePair(PIPELINE, pipeline), SearchAttributePair(REQUESTER, requester_id)]
+    )
+
+
+async def register(client: Client) -> list[str]:
+    """Make Temporal's namespace know the attributes.
+
+    Returns:
+        Those that were added now; empty when all were known.
+
+    Raises:
+        UnavailableError: The namespace does not let this client do it (Temporal Cloud does not).
+    """
+    namespace = client.namespace
+    try:
+        known = await client.operator_service.list_search_attributes(
+            ListSearchAttributesRequest(namespace=namespace)
+        )
+        missing = [
+            key.name for key in (PIPELINE, REQUESTER) if key.name not in known.custom_attributes
+        ]
+        if missing:
+            await client.operator_service.add_search_attributes(
+                AddSearchAttributesRequest(
+                    namespace=namespace, search_attributes=dict.fromkeys(missing, _KEYWORD)
+                )
+            )
+    except RPCError as error:
+        if error.status is RPCStatusCode.ALREADY_EXISTS:
+            return []
+        raise UnavailableError(
+            f"the search attributes {PIPELINE.name} and {REQUESTER.name} cannot be registered in "
+            f"the namespace {namespace} ({error.message}); add them as Keyword, by its own tools"
+        ) from error
+    return missing
