@@ -205,13 +205,16 @@ def _distinct(trial: _Trial) -> Iterator[Finding]:
     for place, other_name in enumerate(trial.stage.distinct_from):
         other = stage_plan(other_name, trial.policy.stages[other_name])
         impossible = []
+        possible = False
         for requester, found in trial.rosters:
             before = trial.roster(other, requester)
             each = _enough((trial.plan, found)) and _enough((other, before))
-            if each and not _enough((trial.plan, found), (other, before)):
+            both = _enough((trial.plan, found), (other, before))
+            possible = possible or both
+            if each and not both:
                 impossible.append(requester)
         path = (*trial.here, "distinct_from", place)
-        if impossible and len(impossible) == len(trial.rosters):
+        if impossible and not possible:
             text = f"'{other_name}' needs the same people, whoever asks; add people or take it out"
             yield Finding.error(path, text)
         elif impossible:

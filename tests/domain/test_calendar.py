@@ -64,6 +64,14 @@ def test_midnight_at_closing_belongs_to_the_day_that_ends() -> None:
     assert after("2026-05-05T20:00", "4h", late) == "Wed 05-06 00:00"
     assert after("2026-05-06T00:00", "1d", late) == "Thu 05-07 00:00"
     assert after("2026-05-08T20:00", "1d4h", late) == "Tue 05-12 00:00"
+    assert after("2026-05-09T00:00", "1d", late) == "Tue 05-12 00:00"
+
+
+def test_hours_that_a_clock_set_forward_pushes_together_count_once() -> None:
+    early = calendar(*[("02:00-02:30", "03:00-04:00")] * 7)
+    start, end = berlin("2026-03-29T00:00"), berlin("2026-03-30T00:00")
+    assert early.open_between(start, end) == timedelta(hours=1)
+    assert after("2026-03-29T00:00", "50m", early) == "Sun 03-29 03:50"
 
 
 def test_a_night_in_which_the_clock_is_set_back_has_an_hour_more() -> None:

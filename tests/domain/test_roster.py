@@ -129,6 +129,9 @@ def test_the_deputy_of_a_reviewer_who_left_still_comes_in() -> None:
     found = ask(COMPANY, stage({"person": "dave"}, ladder=({"deputy_of": "reviewers"},)))
     assert holders(found) == []
     assert ladders(found) == [["frank"]]
+    which = stage({"group": "finance"}, ladder=({"deputy_of": "reviewers"},))
+    # Of those in finance, Bob and Carol have decided; Dave cannot any more.
+    assert ladders(ask(COMPANY, which, open_holders=frozenset())) == [["frank"]]
 
 
 def test_the_requester_is_no_reviewer_whose_deputy_could_decide() -> None:

@@ -71,11 +71,29 @@ def test_a_verified_stage_whose_people_have_no_keys_is_told() -> None:
 
 
 def test_a_stage_that_needs_the_same_people_as_an_earlier_one_is_told() -> None:
-    # Two of Bob, Carol and Dan must agree after Bob has, as the manager of Alice.
-    told = [line for line in findings(people=company(dan={"active": False})) if "distinct" in line]
+    # Bob alone is in finance. He is Alice's manager, and not Dan's.
+    text = bent(("[{group: finance}], approve: 2", "[{person: bob@example.com}]"))
+    people = company(dan={"manager": "grace"})
+    told = [line for line in findings(text, people) if "distinct" in line]
     message = "'manager' needs the same people when alice asks; 'escalate' then decides"
     assert told == [f"warning stages.finance.distinct_from.0: {message}"]
     assert not [line for line in findings() if "distinct" in line]
+
+
+def test_two_stages_that_can_never_both_pass_are_an_error() -> None:
+    one = "[{person: dan@example.com}]"
+    text = bent(("[{manager_of: requester}]", one), ("[{group: finance}], approve: 2", one))
+    told = [line for line in findings(text) if "distinct" in line]
+    message = "'manager' needs the same people, whoever asks; add people or take it out"
+    assert told == [f"error stages.finance.distinct_from.0: {message}"]
+
+
+def test_every_route_after_one_that_takes_all_is_told() -> None:
+    told = findings(bent(("""'"other" in categories'""", "true")))
+    assert [line.split(":")[0] for line in told if "is never reached" in line] == [
+        "error routes.2",
+        "error routes.3",
+    ]
 
 
 def test_a_request_that_nobody_at_all_could_decide_is_told() -> None:

@@ -108,6 +108,11 @@ def test_an_order_that_cannot_be_is_told_where_the_stage_asks_for_it() -> None:
     assert "in route 'large' the stage 'manager' does not come earlier" in told
 
 
+def test_levels_counted_by_different_clocks_are_not_compared() -> None:
+    text = bent(("{name: board,", "{name: board, after: 36h, time: wall,"))
+    assert str(policy(text).stages["manager"].escalation[1].after) == "36h"
+
+
 def test_every_slip_is_told_at_once_in_the_order_of_the_file() -> None:
     told = refusal(
         bent(
