@@ -8,8 +8,9 @@ directories above, such as a home directory of mode 700. Their modes are never c
   the data directory itself is there), and the link `elsewhere` in the data directory remembers it;
 - the wheel's programs are copied there, when they too are out of reach.
 
-A unix socket's path has at most 107 bytes on Linux and 103 on macOS. Where the usual place is too
-long, the socket gets a private directory under the temporary one, remembered by the link `socket`.
+A unix socket's path has at most 107 bytes on Linux and 103 on macOS, and libpq reads a comma as the
+end of a host. Where the usual place is too long or has a comma, the socket gets a private directory
+under the temporary one, remembered by the link `socket`.
 """
 
 import os
@@ -172,7 +173,9 @@ def socket_directory(home: Path, area: Path, account: Account | None) -> Path:
 
 
 def _fits(directory: Path) -> bool:
-    return len(os.fsencode(directory / SOCKET_NAME)) <= _LONGEST_SOCKET_PATH
+    """Tell whether a client can name this directory: a comma would make it two hosts."""
+    short = len(os.fsencode(directory / SOCKET_NAME)) <= _LONGEST_SOCKET_PATH
+    return short and "," not in str(directory)
 
 
 def reachable_programs(

@@ -39,6 +39,7 @@ _SUPERUSER = "postgres"
 _FIRST_WITH_BUILTIN_LOCALE = 17
 _INITDB_SECONDS = 120.0
 _RECOVERY_SECONDS = 300.0
+_TELL_EVERY_SECONDS = 5.0
 _LEFTOVER_SECONDS = 30.0
 _STOP_STEPS = ((signal.SIGINT, 30.0), (signal.SIGQUIT, 10.0))
 _STILL_IN_USE = ("pre-existing shared memory block", "lock file")
@@ -152,8 +153,9 @@ class PostgresServer:
                 return
             leftover = any(sign in child.log_tail() for sign in _STILL_IN_USE)
             if child.exit_code is None or not leftover or time.monotonic() >= patience:
+                failure = _failed("PostgreSQL did not start", child)
                 await self.stop()
-                raise _failed("PostgreSQL did not start", child)
+                raise failure
             await asyncio.sleep(0.1)
 
     def _settings(self) -> list[str]:
@@ -187,12 +189,18 @@ class PostgresServer:
 
     async def _answers(self, child: Child) -> bool:
         """Wait for a real connection; False when the server ended or took far too long."""
-        deadline = time.monotonic() + _RECOVERY_SECONDS
-        while child.exit_code is None and time.monotonic() < deadline:
-            with suppress(psycopg.OperationalError):
+        began = time.monotonic()
+        told = began
+        while child.exit_code is None and time.monotonic() < began + _RECOVERY_SECONDS:
+            try:
                 connection = await psycopg.AsyncConnection.connect(
                     self.url(_SUPERUSER), connect_timeout=5
                 )
+            except psycopg.OperationalError as error:
+                if time.monotonic() > told + _TELL_EVERY_SECONDS:
+                    told = time.monotonic()
+                    self._report(f"still waiting for PostgreSQL: {error}")
+            else:
                 await connection.close()
                 return True
             await asyncio.sleep(0.02)
@@ -261,7 +269,7 @@ def _owner_of(data: Path) -> Account:
 
 
 def _failed(what: str, child: Child) -> LocalStackError:
+    end = "in time" if child.exit_code is None else f"(exit code {child.exit_code})"
     return LocalStackError(
-        f"{what} (exit code {child.exit_code}). Correct what the end of its log says and start "
-        f"again:\n{child.log_tail()}"
+        f"{what} {end}. Correct what the end of its log says and start again:\n{child.log_tail()}"
     )

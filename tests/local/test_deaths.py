@@ -77,35 +77,22 @@ async def test_a_signal_stops_the_stack_in_order(home: Path, number: signal.Sign
     assert "database system is shut down" in log
 
 
-async def test_a_pid_file_that_names_another_program_does_not_stop_the_start(
+async def test_a_stale_pid_file_neither_stops_the_start_nor_costs_data(
     home: Path, bystander: Child
 ) -> None:
     async with postgres_only(home) as address:
         await add_row(address)
-    _write_pid_file(home, bystander.pid)
-    async with postgres_only(home) as again:
-        assert await kept_rows(again) == [("still here",)]
-    assert bystander.exit_code is None
-
-
-async def test_a_pid_file_that_names_a_zombie_does_not_stop_the_start(home: Path) -> None:
-    async with postgres_only(home) as address:
-        await add_row(address)
-    with subprocess.Popen(["/bin/true"], user=_postgres_user()) as zombie:
-        await until(lambda: not alive(zombie.pid))
-        _write_pid_file(home, zombie.pid)
-        async with postgres_only(home) as again:
-            assert await kept_rows(again) == [("still here",)]
-
-
-async def test_a_pid_file_of_a_dead_process_does_not_stop_the_start(home: Path) -> None:
-    async with postgres_only(home) as address:
-        await add_row(address)
-    with subprocess.Popen(["/bin/true"]) as dead:
+    with (
+        subprocess.Popen(["/bin/true"]) as dead,
+        subprocess.Popen(["/bin/true"], user=_postgres_user()) as zombie,
+    ):
         dead.wait()
-    _write_pid_file(home, dead.pid)
-    async with postgres_only(home) as again:
-        assert await kept_rows(again) == [("still here",)]
+        await until(lambda: not alive(zombie.pid))
+        for pid in (dead.pid, zombie.pid, bystander.pid):
+            _write_pid_file(home, pid)
+            async with postgres_only(home) as again:
+                assert await kept_rows(again) == [("still here",)]
+    assert bystander.exit_code is None
 
 
 async def test_a_half_made_data_directory_is_made_anew(home: Path) -> None:

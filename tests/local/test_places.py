@@ -103,7 +103,7 @@ def test_programs_out_of_reach_that_are_not_the_wheels_are_refused(open_director
 async def test_a_path_too_long_for_a_socket_gets_a_short_one_that_is_kept(
     open_directory: Path,
 ) -> None:
-    home = open_directory / ("long and 'odd\", " * 7) / "…" / ".placet"
+    home = open_directory / ("long and odd " * 7) / "…" / ".placet"
     home.parent.mkdir(parents=True)
     stack = LocalStack(home, temporal=False, throwaway=True, report=quiet)
     async with postgres_only(home) as first:
@@ -114,6 +114,13 @@ async def test_a_path_too_long_for_a_socket_gets_a_short_one_that_is_kept(
         assert second == first
         assert await kept_rows(second) == [("still here",)]
     assert not directory.exists()
+
+
+async def test_a_path_with_spaces_commas_and_quotes_works(open_directory: Path) -> None:
+    home = open_directory / "it's, so to say, %20 odd?" / ".placet"
+    home.parent.mkdir()
+    async with LocalStack(home, report=quiet) as address:
+        assert await query(address, "SELECT 1") == [(1,)]
 
 
 @pytest.mark.usefixtures("as_root")

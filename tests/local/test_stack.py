@@ -21,12 +21,17 @@ from placet.local.address import read_state
 from placet.local.temporal import USUAL_PORT, USUAL_UI_PORT
 from tests.local.helpers import add_row, alive, kept_rows, postgres_only, query, quiet, until
 
+LOOPBACK = "0100007F"  # 127.0.0.1 as /proc/net/tcp writes it.
 
-async def test_both_parts_answer_and_a_second_start_finds_the_data_on_the_same_ports(
+
+async def test_both_parts_answer_on_loopback_only_and_a_second_start_finds_the_data_there(
     home: Path,
 ) -> None:
-    async with LocalStack(home, time_skipping=True, report=quiet) as first:
+    stack = LocalStack(home, time_skipping=True, report=quiet)
+    async with stack as first:
         assert find_running(home) == first
+        listening = [_listening_addresses(pid) for pid in stack.pids.values()]
+        assert listening == [{LOOPBACK}, set()]
         client = await Client.connect(first.temporal_address)
         assert await client.service_client.check_health()
         await client.start_workflow("Waiting", id="kept", task_queue="nobody-polls")
@@ -56,20 +61,11 @@ async def test_a_taken_port_is_left_alone_and_the_other_one_is_remembered(home: 
         assert second == first
 
 
-async def test_the_servers_listen_on_the_loopback_address_only(home: Path) -> None:
-    stack = LocalStack(home, report=quiet)
-    async with stack:
-        addresses = {
-            address for pid in stack.pids.values() for address in _listening_addresses(pid)
-        }
-    assert addresses == {"0100007F"}
-
-
 def _listening_addresses(pid: int) -> set[str]:
     """Return the addresses, in /proc's hexadecimal, on which this process listens."""
     descriptors = Path(f"/proc/{pid}/fd")
     if not descriptors.exists():
-        pytest.skip("only Linux shows a process's sockets in /proc")
+        pytest.skip("only Linux shows a process's sockets")
     targets = {str(descriptor.readlink()) for descriptor in descriptors.iterdir()}
     found = set()
     for table in ("tcp", "tcp6"):
@@ -165,14 +161,13 @@ async def test_a_start_that_fails_leaves_nothing_running_and_frees_the_directory
 
 
 async def test_a_throwaway_stack_leaves_no_directory(home: Path) -> None:
-    async with LocalStack(home, temporal=False, throwaway=True, report=quiet):
+    async with LocalStack(home, temporal=False, throwaway=True, report=quiet) as address:
+        assert address.temporal_address == ""
         assert home.is_dir()
     assert not home.exists()
 
 
 async def test_a_stack_without_a_part_says_so(home: Path) -> None:
-    async with LocalStack(home, temporal=False, throwaway=True, report=quiet) as address:
-        assert address.temporal_address == ""
     with pytest.raises(LocalStackError, match="made without Temporal"):
         await postgres_only(home).start_temporal()
 
