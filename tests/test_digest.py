@@ -49,6 +49,7 @@ def test_keys_are_sorted_by_utf_16_units_as_in_rfc_8785_section_3_2_3() -> None:
     assert list(json.loads(canonical(dict.fromkeys(keys, 0)))) == in_order
 
 
+@pytest.mark.rule(number=4)
 @given(plain, st.randoms())
 def test_the_order_of_keys_does_not_change_the_digest(value: Any, rng: random.Random) -> None:
     def shuffled(item: Any) -> Any:
@@ -87,6 +88,7 @@ def test_what_json_has_no_type_for_is_written_as_text() -> None:
     assert canonical({"at": moment}) == canonical({"at": moment.astimezone(UTC)})
 
 
+@pytest.mark.rule(number=4)
 def test_a_model_and_its_json_have_one_digest() -> None:
     money = Money.parse("12.5 EUR")
     assert canonical(money) == b'{"amount":"12.50","currency":"EUR"}'
@@ -115,6 +117,7 @@ def test_what_has_no_canonical_form_is_refused(value: Any) -> None:
         canonical(value)
 
 
+@pytest.mark.rule(number=8)
 def test_a_bottomless_value_is_refused() -> None:
     value: list[Any] = []
     value.append(value)
@@ -122,6 +125,7 @@ def test_a_bottomless_value_is_refused() -> None:
         canonical(value)
 
 
+@pytest.mark.rule(number=4)
 def test_numbers_are_read_exactly() -> None:
     assert read_json('{"a": 12.50, "b": 3, "c": 1e2}') == {
         "a": Decimal("12.50"),
@@ -132,6 +136,7 @@ def test_numbers_are_read_exactly() -> None:
     assert str(read_json(b"\xef\xbb\xbf12.50")) == "12.50"
 
 
+@pytest.mark.rule(number=8)
 @pytest.mark.parametrize(
     ("source", "said"),
     [

@@ -156,6 +156,7 @@ def test_photographs_are_recognised(tmp_path: Path, start: bytes, media_type: Re
     assert read(tmp_path, "photo").files[0].media_type is media_type
 
 
+@pytest.mark.rule(number=12)
 def test_nothing_outside_the_requests_directory_is_read(tmp_path: Path) -> None:
     inside = tmp_path / "inside"
     (inside / "sub").mkdir(parents=True)

@@ -44,6 +44,7 @@ def expense(*lines: dict[str, Any], **changes: Any) -> ExpenseRequest:
     )
 
 
+@pytest.mark.rule(number=4)
 def test_how_it_was_typed_does_not_change_the_digest() -> None:
     one = expense(line("12.5 eur"), title="  Lunch ")
     other = expense(line({"currency": "EUR", "amount": Decimal("12.50")}))

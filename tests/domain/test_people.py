@@ -32,6 +32,7 @@ def problems(*people: dict[str, Any]) -> list[str]:
 
 
 # Each spelling reaches Bob's mailbox or his account, so each is Bob.
+@pytest.mark.rule(number=6)
 @pytest.mark.parametrize(
     "spelling",
     [
@@ -55,6 +56,7 @@ def test_every_spelling_of_an_address_is_the_same_person(spelling: str) -> None:
 
 
 # None of these is Bob's address, however much it looks like it.
+@pytest.mark.rule(number=6)
 @pytest.mark.parametrize(
     "spelling",
     [
@@ -88,6 +90,7 @@ def test_canonical_is_stable(text: str, plus: bool) -> None:  # noqa: FBT001 - d
     assert canonical(once, plus_addressing=plus) == once
 
 
+@pytest.mark.rule(number=6)
 @given(st.text(st.sampled_from("bo+@.eÉ\u0301 \u200b"), max_size=12))
 def test_case_and_unicode_form_make_no_difference(text: str) -> None:
     assert canonical(text.upper()) == canonical(text)
@@ -128,6 +131,7 @@ def test_managers_in_a_circle_are_told_once_with_the_way_round() -> None:
     assert "alice > bob > carol > alice" in told[0]
 
 
+@pytest.mark.rule(number=6)
 def test_an_id_that_is_another_persons_address_is_refused() -> None:
     told = problems(BOB, {"id": "eve", "name": "Eve", "addresses": ["eve@example.com", "bob"]})
     assert any("'bob' is also an address of 'eve'" in line for line in told)

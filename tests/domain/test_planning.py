@@ -99,6 +99,7 @@ def berlin(instant: datetime | None) -> str | None:
     return None if instant is None else f"{instant + timedelta(hours=2):%a %d %H:%M}"
 
 
+@pytest.mark.rule(number=10)
 def test_every_timer_of_a_stage_is_an_instant_in_business_time() -> None:
     timers = opened().schedule
     assert [berlin(each) for each in timers.reminders] == [
@@ -141,6 +142,7 @@ def test_people_of_an_earlier_stage_are_kept_out_where_the_policy_says_so() -> N
     assert [seat.holder.id for seat in found.roster.seats] == ["carol", "dan"]
 
 
+@pytest.mark.rule(number=10)
 def test_a_stage_is_not_opened_by_another_version_of_its_policy() -> None:
     other = snapshot(bent(("version: 3", "version: 4")))
     with pytest.raises(OtherPolicyError, match="expense version 3"):

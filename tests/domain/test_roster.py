@@ -83,6 +83,7 @@ COMPANY = directory(
 
 
 # Each way to name reviewers, and whom it finds when Alice asks.
+@pytest.mark.rule(number=6)
 @pytest.mark.parametrize(
     ("selector", "found"),
     [
@@ -104,6 +105,7 @@ def test_each_selector_finds_its_people_and_never_the_requester(
     assert holders(ask(COMPANY, stage(selector))) == found
 
 
+@pytest.mark.rule(number=6)
 def test_somebody_named_twice_holds_one_seat() -> None:
     found = ask(COMPANY, stage({"manager_of": "requester"}, {"group": "finance"}))
     assert holders(found) == ["bob", "carol"]
@@ -134,6 +136,7 @@ def test_the_deputy_of_a_reviewer_who_left_still_comes_in() -> None:
     assert ladders(ask(COMPANY, which, open_holders=frozenset())) == [["frank"]]
 
 
+@pytest.mark.rule(number=6)
 def test_the_requester_is_no_reviewer_whose_deputy_could_decide() -> None:
     which = stage({"group": "finance"}, ladder=({"deputy_of": "reviewers"},))
     found = ask(COMPANY, which, requester="bob")
@@ -152,6 +155,7 @@ def test_who_reviewed_a_distinct_stage_neither_reviews_nor_stands_in() -> None:
     assert stand_ins(found) == []
 
 
+@pytest.mark.rule(number=6)
 def test_what_the_requester_delegates_gives_nobody_a_seat() -> None:
     people = directory(
         person("alice", groups=["finance"], delegations=[{"to": "bob", **AWAY}]),
@@ -221,6 +225,7 @@ def test_a_seat_handed_to_somebody_who_may_not_hold_it_stays_where_it_was(heir: 
     assert holders(ask(COMPANY, stage({"person": "bob"}), reassigned={"bob": heir})) == ["bob"]
 
 
+@pytest.mark.rule(number=6)
 def test_what_would_be_the_requesters_seat_cannot_be_handed_on() -> None:
     which = stage({"group": "finance"})
     found = ask(COMPANY, which, requester="bob", reassigned={"bob": "frank"})
@@ -300,6 +305,7 @@ def situations(draw: st.DrawFn) -> tuple[Directory, StagePlan, PersonRef, dict[s
     return people, which, requester, before
 
 
+@pytest.mark.rule(number=6)
 @given(situations())
 def test_nobody_reviews_who_may_not(
     situation: tuple[Directory, StagePlan, PersonRef, dict[str, Any]],

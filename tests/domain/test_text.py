@@ -21,6 +21,7 @@ anything = st.text(
 )
 
 
+@pytest.mark.rule(number=12)
 @given(anything, st.integers(1, 40), st.booleans())
 def test_the_result_can_be_stored_anywhere(typed: str, limit: int, multiline: bool) -> None:  # noqa: FBT001
     text = clean_text(typed, limit, multiline=multiline, truncate=True)
@@ -41,6 +42,7 @@ def test_cleaning_twice_changes_nothing(typed: str, limit: int, multiline: bool)
     assert clean_text(once, limit, multiline=multiline) == once
 
 
+@pytest.mark.rule(number=12)
 @pytest.mark.parametrize(
     ("typed", "stored"),
     [
@@ -65,6 +67,7 @@ def test_what_becomes_of_troublesome_text(typed: str, stored: str | None) -> Non
     assert clean_text(typed, 100) == (typed if stored is None else stored)
 
 
+@pytest.mark.rule(number=12)
 def test_a_line_has_no_line_breaks() -> None:
     assert clean_text("one\ntwo\tthree\u2028four", 100, multiline=False) == "one two three four"
 

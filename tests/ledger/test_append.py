@@ -36,6 +36,7 @@ async def test_an_unknown_request_has_no_story(ledger: PostgresLedger) -> None:
     assert await ledger.append([]) == []
 
 
+@pytest.mark.rule(number=3)
 async def test_the_same_event_again_has_its_first_receipt(ledger: PostgresLedger) -> None:
     first = await ledger.append([submitted(), opened()])
     again = await ledger.append([opened(), submitted(), opened()])
@@ -44,6 +45,7 @@ async def test_the_same_event_again_has_its_first_receipt(ledger: PostgresLedger
     assert len(await ledger.timeline("expense-1")) == 2
 
 
+@pytest.mark.rule(number=3)
 async def test_an_event_twice_in_one_batch_is_recorded_once(ledger: PostgresLedger) -> None:
     receipts = await ledger.append([submitted(), submitted(), opened()])
 
@@ -62,6 +64,7 @@ def _changed(original: LedgerEvent, change: str) -> LedgerEvent:
     return other.model_copy(update={"event_id": original.event_id})
 
 
+@pytest.mark.rule(number=3)
 @pytest.mark.parametrize("change", ["body", "instant", "kind", "stream"])
 async def test_the_same_id_with_other_content_is_a_conflict(
     ledger: PostgresLedger, change: str
@@ -76,6 +79,7 @@ async def test_the_same_id_with_other_content_is_a_conflict(
     assert await ledger.timeline("expense-2") == []
 
 
+@pytest.mark.rule(number=1)
 async def test_a_conflict_undoes_the_whole_batch(ledger: PostgresLedger) -> None:
     original = event(step="x")
     await ledger.append([submitted(), original])
@@ -199,6 +203,7 @@ async def test_arrays_of_different_lengths_are_refused(database: Database) -> No
     assert refused.value.sqlstate == "PLI01"
 
 
+@pytest.mark.rule(number=3)
 async def test_sixteen_writers_with_rollbacks_and_duplicates_record_each_event_once(
     database: Database,
 ) -> None:
@@ -242,6 +247,7 @@ async def _roll_back(database: Database, batch: Sequence[LedgerEvent]) -> None:
         await connection.rollback()
 
 
+@pytest.mark.rule(number=1)
 async def test_a_backend_killed_in_the_middle_of_an_append_leaves_nothing_and_a_retry_one_event(
     database: Database, ledger: PostgresLedger
 ) -> None:
@@ -259,6 +265,7 @@ async def test_a_backend_killed_in_the_middle_of_an_append_leaves_nothing_and_a_
     assert [receipt.stream_seq for receipt in receipts] == [1, 2]
 
 
+@pytest.mark.rule(number=3)
 async def test_one_id_brought_to_two_streams_at_the_same_time_stays_in_one(
     database: Database, ledger: PostgresLedger
 ) -> None:

@@ -24,6 +24,7 @@ async def test_a_restart_of_postgres_costs_no_append(
     assert [receipt.stream_seq for receipt in receipts] == [1, 2]
 
 
+@pytest.mark.rule(number=1)
 async def test_while_postgres_is_down_everything_says_try_again(
     postgres: Cluster, database: Database
 ) -> None:

@@ -49,6 +49,7 @@ async def approved_expense(ledger: PostgresLedger) -> PostgresLedger:
     return ledger
 
 
+@pytest.mark.rule(number=5)
 async def test_a_permit_pays_once_and_says_so_the_second_time(
     approved_expense: PostgresLedger,
 ) -> None:
@@ -71,6 +72,7 @@ async def test_a_permit_pays_once_and_says_so_the_second_time(
     assert row.effect == "done"
 
 
+@pytest.mark.rule(number=5)
 async def test_sixteen_concurrent_payments_under_one_permit_are_one_payment(
     database: Database, approved_expense: PostgresLedger
 ) -> None:
@@ -93,6 +95,7 @@ async def test_sixteen_concurrent_payments_under_one_permit_are_one_payment(
     assert len(await approved_expense.timeline("expense-1")) == 5
 
 
+@pytest.mark.rule(number=4)
 @pytest.mark.parametrize(
     ("wrong", "error", "message"),
     [
@@ -120,6 +123,7 @@ async def test_a_payment_that_the_permit_does_not_cover_is_refused(
     assert (await approved_expense.pay(order(), [permit_consumed(), payment_done()])).first
 
 
+@pytest.mark.rule(number=4)
 async def test_a_permit_for_another_effect_does_not_pay(ledger: PostgresLedger) -> None:
     await ledger.append([submitted(), permit_issued(effect="publish")])
 
@@ -149,6 +153,7 @@ async def test_a_payment_made_in_time_is_still_the_answer_after_the_permit_has_e
     assert (again.first, again.payment) == (False, first.payment)
 
 
+@pytest.mark.rule(number=5)
 async def test_a_permit_is_issued_once(approved_expense: PostgresLedger) -> None:
     again = permit_issued(expires="2027-01-01T00:00:00Z")
 
@@ -158,6 +163,7 @@ async def test_a_permit_is_issued_once(approved_expense: PostgresLedger) -> None
         await approved_expense.append([again.model_copy(update={"event_id": "ab" * 32})])
 
 
+@pytest.mark.rule(number=4)
 async def test_another_payment_under_a_used_permit_is_refused(
     approved_expense: PostgresLedger,
 ) -> None:
@@ -188,6 +194,7 @@ async def test_an_identifier_the_bank_would_confuse_is_refused(
     ).first
 
 
+@pytest.mark.rule(number=1)
 async def test_a_permit_cannot_be_consumed_without_its_event(
     database: Database, approved_expense: PostgresLedger
 ) -> None:
@@ -200,6 +207,7 @@ async def test_a_permit_cannot_be_consumed_without_its_event(
         await approved_expense.consume("permit-1", DIGEST, "payment", [event()])
 
 
+@pytest.mark.rule(number=1)
 async def test_the_event_of_a_consumption_that_did_not_happen_is_refused(
     approved_expense: PostgresLedger,
 ) -> None:
@@ -209,6 +217,7 @@ async def test_the_event_of_a_consumption_that_did_not_happen_is_refused(
         await approved_expense.append([permit_consumed("permit-9")])
 
 
+@pytest.mark.rule(number=5)
 async def test_a_permit_consumed_for_something_else_does_not_pay_later(
     approved_expense: PostgresLedger,
 ) -> None:
@@ -230,6 +239,7 @@ async def test_events_of_another_request_cannot_accompany_a_payment(
         await approved_expense.pay(order(), [permit_consumed(), event(request="expense-2")])
 
 
+@pytest.mark.rule(number=1)
 async def test_a_payment_that_loses_its_connection_halfway_did_not_happen(
     database: Database, approved_expense: PostgresLedger
 ) -> None:

@@ -39,6 +39,7 @@ async def written(ledger: PostgresLedger, database: Database) -> Database:
     return database
 
 
+@pytest.mark.rule(number=11)
 @pytest.mark.parametrize("change", CHANGES)
 def test_the_application_cannot_change_the_ledger(written: Database, change: str) -> None:
     with (
@@ -48,6 +49,7 @@ def test_the_application_cannot_change_the_ledger(written: Database, change: str
         connection.execute(change)
 
 
+@pytest.mark.rule(number=11)
 @pytest.mark.parametrize("replicating", [False, True], ids=["", "as replica"])
 @pytest.mark.parametrize("change", CHANGES)
 def test_triggers_stop_whoever_has_the_privileges(
@@ -70,6 +72,7 @@ def owner(database: Database) -> Iterator[psycopg.Connection]:
         yield connection
 
 
+@pytest.mark.rule(number=11)
 def test_a_new_partition_refuses_changes_too(owner: psycopg.Connection) -> None:
     row = owner.execute("select audit.add_partition(1000)::text").fetchone()
     assert row == ("audit.event_from_10000001",)
@@ -98,6 +101,7 @@ async def test_events_behind_the_last_partition_are_kept_and_partitions_go_on_af
     assert len(await ledger.timeline("expense-1")) == 2
 
 
+@pytest.mark.rule(number=11)
 def test_every_table_of_the_ledger_but_pii_has_its_trigger_always_on(
     owner: psycopg.Connection,
 ) -> None:

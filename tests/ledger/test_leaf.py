@@ -49,6 +49,7 @@ def owner(database: Database) -> Iterator[psycopg.Connection]:
         yield connection
 
 
+@pytest.mark.rule(number=11)
 @settings(
     max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
@@ -94,6 +95,7 @@ def test_a_leaf_is_what_the_definition_says() -> None:
     assert leaf_hash(header, b"{}") == expected
 
 
+@pytest.mark.rule(number=11)
 @given(header=headers, data=st.data())
 def test_every_field_of_the_header_changes_the_leaf(
     header: LeafHeader, data: st.DataObject

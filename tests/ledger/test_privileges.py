@@ -116,6 +116,7 @@ EXPECTED = {
 }
 
 
+@pytest.mark.rule(number=11)
 def test_every_role_has_exactly_the_privileges_listed_here(database: Database) -> None:
     found: dict[str, set[str]] = {role: set() for role in EXPECTED}
     with psycopg.connect(database.admin_url) as connection:
@@ -154,6 +155,7 @@ def test_the_roles_are_what_they_should_be(database: Database) -> None:
     assert owners == [("placet_owner",)]
 
 
+@pytest.mark.rule(number=11)
 @pytest.mark.parametrize(
     "attempt",
     [
@@ -216,6 +218,7 @@ def test_the_application_may_not(database: Database, attempt: str) -> None:
         connection.execute(attempt)
 
 
+@pytest.mark.rule(number=11)
 def test_a_search_path_of_the_callers_own_does_not_reach_into_the_functions(
     database: Database,
 ) -> None:

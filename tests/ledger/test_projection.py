@@ -213,6 +213,7 @@ select jsonb_build_object(
 """
 
 
+@pytest.mark.rule(number=11)
 @settings(
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )

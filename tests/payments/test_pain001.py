@@ -85,6 +85,7 @@ def test_a_bank_that_is_not_given_is_said_to_be_missing() -> None:
     SCHEMA.validate(content.decode())
 
 
+@pytest.mark.rule(number=12)
 @settings(max_examples=60)
 @given(
     st.text(min_size=1, max_size=200).filter(says_something),

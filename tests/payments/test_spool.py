@@ -91,6 +91,7 @@ def assert_paid_once(root: Path) -> None:
     assert (root / "spool" / "archive" / NAME).read_bytes() == RIGHT
 
 
+@pytest.mark.rule(number=5)
 def test_a_payment_reaches_the_outbox_once(tmp_path: Path) -> None:
     pay(tmp_path)
     assert (tmp_path / "spool" / "outbox" / NAME).read_bytes() == RIGHT
@@ -100,6 +101,7 @@ def test_a_payment_reaches_the_outbox_once(tmp_path: Path) -> None:
     assert_paid_once(tmp_path)
 
 
+@pytest.mark.rule(number=5)
 @pytest.mark.parametrize("collects", [False, True], ids=["outbox kept", "bank collects"])
 def test_kill_9_between_any_two_lines_then_a_retry_pays_exactly_once(
     tmp_path: Path,
@@ -118,6 +120,7 @@ def test_kill_9_between_any_two_lines_then_a_retry_pays_exactly_once(
     assert line > 60
 
 
+@pytest.mark.rule(number=5)
 @settings(max_examples=30, deadline=None)
 @given(st.lists(st.integers(1, 80), max_size=6))
 def test_any_number_of_crashes_with_the_bank_collecting_between_them(lines: list[int]) -> None:
@@ -131,6 +134,7 @@ def test_any_number_of_crashes_with_the_bank_collecting_between_them(lines: list
         assert_paid_once(root)
 
 
+@pytest.mark.rule(number=5)
 def test_two_workers_at_once_pay_once(tmp_path: Path) -> None:
     def pay_like_a_retried_activity() -> None:
         try:
@@ -183,6 +187,7 @@ def test_staging_again_after_the_bank_collected_makes_no_file(tmp_path: Path) ->
     assert path.read_bytes() == RIGHT
 
 
+@pytest.mark.rule(number=1)
 def test_nothing_is_sent_before_it_is_released(tmp_path: Path) -> None:
     spool = Spool(tmp_path, DEBTOR)
     staged = spool.stage(ORDER)
@@ -203,6 +208,7 @@ def test_another_order_on_the_same_permit_is_refused(tmp_path: Path) -> None:
     assert (spool.outbox / NAME).read_bytes() == RIGHT
 
 
+@pytest.mark.rule(number=4)
 def test_a_file_that_was_changed_while_staged_is_not_released(tmp_path: Path) -> None:
     spool = Spool(tmp_path, DEBTOR)
     staged = spool.stage(ORDER)
@@ -214,6 +220,7 @@ def test_a_file_that_was_changed_while_staged_is_not_released(tmp_path: Path) ->
     assert list(spool.outbox.iterdir()) == []
 
 
+@pytest.mark.rule(number=5)
 def test_a_file_nobody_knows_about_is_reconciled_and_not_made_again(tmp_path: Path) -> None:
     spool = Spool(tmp_path, DEBTOR)
     with pytest.raises(PaymentLostError, match="ask the bank"):
@@ -244,6 +251,7 @@ def test_half_a_file_left_by_a_crash_is_written_anew(tmp_path: Path) -> None:
     assert not unfinished.exists()
 
 
+@pytest.mark.rule(number=12)
 @pytest.mark.parametrize("name", ["../x.xml", "x.xml", "AB" * 32 + ".xml", "ab" * 32 + ".xml\n"])
 def test_a_name_cannot_lead_elsewhere(name: str) -> None:
     with pytest.raises(ValueError, match="name"):

@@ -132,6 +132,7 @@ def test_every_mistake_is_listed_at_once() -> None:
     assert [line.partition(":")[0] for line in refusal(raw)] == ["title", "payee.iban", "extra"]
 
 
+@pytest.mark.rule(number=8)
 def test_five_hundred_bad_lines_are_a_short_answer() -> None:
     lines = refusal(changed("lines", [{}] * 500))
     assert lines[0] == "lines[0].date: it is missing; add it"
@@ -139,6 +140,7 @@ def test_five_hundred_bad_lines_are_a_short_answer() -> None:
     assert len(lines) == 21
 
 
+@pytest.mark.rule(number=8)
 @pytest.mark.parametrize("raw", [None, [], [GOOD], "text", 3, True])
 def test_what_is_no_object_is_refused(raw: Any) -> None:
     assert refusal(raw) == ["the whole: it is not a JSON object; write it as {...}"]
@@ -193,6 +195,7 @@ nonsense = st.recursive(
 )
 
 
+@pytest.mark.rule(number=8)
 @given(
     st.sampled_from([*GOOD, "lines.0", *(f"lines.0.{key}" for key in GOOD["lines"][0])]), nonsense
 )

@@ -103,6 +103,7 @@ def test_what_is_not_expected_is_not_compared(key_file: Path, grace: Person) -> 
 
 
 # A good signature about something else is no signature about this.
+@pytest.mark.rule(number=4)
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -182,6 +183,7 @@ def test_no_bit_of_a_signature_can_be_changed(
 
 
 # What arrives in a signal can be anything.
+@pytest.mark.rule(number=8)
 @pytest.mark.parametrize(
     "token",
     [

@@ -96,6 +96,7 @@ def test_every_route_after_one_that_takes_all_is_told() -> None:
     ]
 
 
+@pytest.mark.rule(number=9)
 def test_a_request_that_nobody_at_all_could_decide_is_told() -> None:
     text = bent(("{role: executive}", "{person: grace@example.com}"))
     told = [line for line in findings(text) if "nobody is left to escalate to" in line]

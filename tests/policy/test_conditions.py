@@ -121,6 +121,7 @@ def test_money_that_differs_by_a_cent_differs(number: int) -> None:
     assert holds(f"total < {two:.2f}", {"total": f"{one:.2f}"}, KNOWN)
 
 
+@pytest.mark.rule(number=12)
 @given(st.text(st.sampled_from("total()<=!&|.'\"15[]{}?: allexists,"), max_size=60))
 def test_any_text_is_taken_or_refused(text: str) -> None:
     with suppress(ConditionError):

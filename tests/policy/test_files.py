@@ -35,6 +35,7 @@ BOMB = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
 
 
 # What YAML can do and a policy must not; and what is broken.
+@pytest.mark.rule(number=12)
 @pytest.mark.parametrize(
     ("text", "message"),
     [

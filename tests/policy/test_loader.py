@@ -94,6 +94,7 @@ def test_a_slip_is_told_with_its_line(old: str, new: str, message: str) -> None:
     assert int(line) == line_of(old)
 
 
+@pytest.mark.rule(number=9)
 def test_what_is_missing_is_told_where_it_belongs() -> None:
     assert refusal(bent(("version: 3\n", ""))) == "expense.yaml:1:1: version: is missing; add it"
     assert refusal(bent(("    deadline: {after: 48h, then: expire, time: wall}\n", ""))) == (
@@ -137,6 +138,7 @@ def test_holidays_and_own_closing_days_are_in_the_snapshot() -> None:
     assert calendar.until == date(2028, 12, 31)
 
 
+@pytest.mark.rule(number=10)
 def test_the_digest_follows_from_the_content_and_nothing_else() -> None:
     again = snapshot(TEXT.replace("version: 3", "# A comment.\nversion:   3"))
     assert digest(again) == digest(snapshot())
@@ -146,6 +148,7 @@ def test_the_digest_follows_from_the_content_and_nothing_else() -> None:
     assert digest(other_rates) != digest(snapshot())
 
 
+@pytest.mark.rule(number=10)
 def test_a_snapshot_is_restored_from_its_bytes_and_only_those() -> None:
     made = snapshot()
     stored, name = snapshot_bytes(made), digest(made)
@@ -154,6 +157,7 @@ def test_a_snapshot_is_restored_from_its_bytes_and_only_those() -> None:
         restore_snapshot(stored.replace(b"1000", b"9000"), name)
 
 
+@pytest.mark.rule(number=10)
 def test_a_snapshot_of_a_newer_version_is_read_without_what_is_new() -> None:
     import hashlib  # noqa: PLC0415 - only this test makes a foreign snapshot.
 

@@ -1,3 +1,5 @@
+import pytest
+
 from tests.workflows.office import Office, expense
 
 
@@ -15,6 +17,7 @@ async def test_a_rule_approves_and_the_effect_pays(office: Office) -> None:
     ]
 
 
+@pytest.mark.rule(number=2)
 async def test_a_manager_approves_by_signal(office: Office) -> None:
     handle = await office.submit()
     await handle.signal("approve", {"actor": "bob@example.com", "reason": "ok"})
@@ -22,6 +25,8 @@ async def test_a_manager_approves_by_signal(office: Office) -> None:
     assert (result.outcome, result.by, result.effect) == ("approved", "people", "done")
 
 
+@pytest.mark.rule(number=2)
+@pytest.mark.rule(number=1)
 async def test_the_update_answers_with_a_receipt(office: Office) -> None:
     handle = await office.submit()
     answer = await office.decide(handle, "reject", "BOB@example.com ", reason="no receipt")
@@ -31,6 +36,8 @@ async def test_the_update_answers_with_a_receipt(office: Office) -> None:
     assert (result.outcome, result.reason) == ("rejected", "no receipt")
 
 
+@pytest.mark.rule(number=9)
+@pytest.mark.rule(number=7)
 async def test_reminder_then_escalation_then_deadline(office: Office) -> None:
     handle = await office.submit()
     await office.decide(handle, "comment", "alice@example.com", reason="please")
