@@ -119,7 +119,7 @@ async def test_a_path_too_long_for_a_socket_gets_a_short_one_that_is_kept(
 async def test_a_path_with_spaces_commas_and_quotes_works(open_directory: Path) -> None:
     home = open_directory / "it's, so to say, %20 odd?" / ".placet"
     home.parent.mkdir()
-    async with LocalStack(home, report=quiet) as address:
+    async with LocalStack(home, throwaway=True, report=quiet) as address:
         assert await query(address, "SELECT 1") == [(1,)]
 
 
