@@ -1,1 +1,6 @@
 """Run the Placet worker: `python worker.py`."""
+
+from placet.cli.working import main
+
+if __name__ == "__main__":
+    main()

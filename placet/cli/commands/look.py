@@ -1,0 +1,96 @@
+"""Lists, and one case."""
+
+from typing import Annotated
+
+import typer
+
+from placet.cli.options import Case, Json, Timeout, example
+
+_DAY = 86_400.0
+
+Reviewer = Annotated[
+    str | None,
+    typer.Option("--reviewer", metavar="WHO", help="Only cases that wait for this person."),
+]
+Requester = Annotated[
+    str | None, typer.Option("--requester", metavar="WHO", help="Only this person's requests.")
+]
+Status = Annotated[
+    str | None,
+    typer.Option("--status", metavar="STATUS", help="Such as pending, approved or rejected."),
+]
+Kind = Annotated[
+    str | None, typer.Option("--pipeline", metavar="NAME", help="Only requests of this kind.")
+]
+Limit = Annotated[
+    int, typer.Option("--limit", metavar="N", min=1, max=1000, help="At most so many.")
+]
+Events = Annotated[bool, typer.Option("--events", help="Print the ledger's events in full.")]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command(
+        "list",
+        epilog=example("list --reviewer bob@example.com", "list --status pending --json"),
+    )(list_)
+    app.command("show", epilog=example("show expense-dinner-1f"))(show)
+    app.command("watch", epilog=example("watch expense-dinner-1f"))(watch)
+    app.command("wait", epilog=example("wait expense-dinner-1f --timeout 3600"))(wait)
+
+
+def list_(
+    reviewer: Reviewer = None,
+    requester: Requester = None,
+    status: Status = None,
+    pipeline: Kind = None,
+    limit: Limit = 100,
+    json: Json = False,
+) -> int:
+    """List cases.
+
+    For a reviewer the most urgent comes first, else the newest.
+    """
+    from placet.cli.looking import list_cases
+    from placet.cli.world import go
+
+    return go(
+        list_cases(
+            reviewer=reviewer,
+            requester=requester,
+            status=status,
+            pipeline=pipeline,
+            limit=limit,
+            json=json,
+        )
+    )
+
+
+def show(case: Case, events: Events = False, json: Json = False) -> int:
+    """Show a case and what happened to it.
+
+    It shows the request, whom it waits for, the reviews, the payment, and each event.
+    """
+    from placet.cli.looking import show_case
+    from placet.cli.world import go
+
+    return go(show_case(case, events=events, json=json))
+
+
+def watch(case: Case, json: Json = False) -> int:
+    """Follow a case until it ends."""
+    from placet.cli.looking import watch_case
+    from placet.cli.world import go
+
+    return go(watch_case(case, json=json))
+
+
+def wait(case: Case, timeout: Timeout = _DAY, json: Json = False) -> int:
+    """Wait until a case has ended.
+
+    The exit code says whether it was approved.
+    """
+    from placet.cli.looking import wait_for_case
+    from placet.cli.world import go
+
+    return go(wait_for_case(case, patience=timeout, json=json))

@@ -1,0 +1,266 @@
+"""Show cases from the ledger; a worker need not be up."""
+
+import json as jsonlib
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import datetime, timedelta
+from typing import Any
+
+from temporalio.client import Client
+from temporalio.service import RPCError
+
+from placet.cli import world
+from placet.cli.console import as_json, out, pairs, safe, say, table
+from placet.cli.following import follow_to_end, line, unknown, watch
+from placet.cli.times import until
+from placet.connections import connect_temporal, open_ledger
+from placet.decisions import has_worker, how_it_ended
+from placet.domain.errors import NotFoundError, PlacetError
+from placet.domain.ledger_rows import AssignmentRow, PaymentRow, RequestRow, ReviewRow
+from placet.ledger.postgres import MAX_ROWS
+from placet.ports import Ledger
+from placet.settings import Settings
+
+_QUERY = timedelta(seconds=2)
+
+
+async def list_cases(  # noqa: PLR0913 - each is one filter of the list
+    *,
+    reviewer: str | None,
+    requester: str | None,
+    status: str | None,
+    pipeline: str | None,
+    limit: int,
+    json: bool,
+) -> int:
+    """Print the cases that fit, the most urgent first for a reviewer, else the newest."""
+    settings = Settings.from_environment()
+    async with open_ledger(settings) as ledger:
+        rows = await ledger.requests(
+            reviewer=world.person(settings, reviewer).id if reviewer else None,
+            requester=world.person(settings, requester).id if requester else None,
+            status=status,
+            pipeline=pipeline,
+            limit=MAX_ROWS if reviewer else limit,
+        )
+        if reviewer:
+            rows = sorted(rows, key=_urgency)[:limit]
+        waiting = await _waiting(ledger, rows)
+    if json:
+        for row in rows:
+            shown = [each.model_dump(mode="json") for each in waiting[row.request]]
+            as_json({**row.model_dump(mode="json"), "waiting_for": shown})
+        return 0
+    heads = ("CASE", "STATUS", "AMOUNT", "DUE", "WAITS FOR", "REQUESTER", "TITLE")
+    now = world.now()
+    table(heads, (_cells(row, waiting[row.request], now) for row in rows))
+    if not rows:
+        say("there is no such case")
+    return 0
+
+
+def _urgency(row: RequestRow) -> tuple[bool, float, str]:
+    return row.due is None, row.due.timestamp() if row.due else 0.0, row.request
+
+
+async def _waiting(ledger: Ledger, rows: list[RequestRow]) -> dict[str, list[AssignmentRow]]:
+    waiting: dict[str, list[AssignmentRow]] = defaultdict(list)
+    for row in await ledger.assignments([row.request for row in rows]):
+        waiting[row.request].append(row)
+    return waiting
+
+
+def _cells(row: RequestRow, waiting: list[AssignmentRow], now: datetime) -> list[str]:
+    return [
+        row.request,
+        row.status if row.effect is None else f"{row.status}, {row.effect}",
+        row.amount or "",
+        until(row.due, now) if row.due else "",
+        ", ".join(each.name or each.person for each in waiting),
+        row.requester_name or row.requester_id or "",
+        row.title or "",
+    ]
+
+
+async def show_case(request_id: str, *, events: bool, json: bool) -> int:
+    """Print a case, its request, whom it waits for, its reviews, its payment and its story.
+
+    Args:
+        request_id: The case.
+        events: Whether to print the whole events instead of a sentence for each.
+        json: Whether to print one JSON object.
+
+    Raises:
+        NotFoundError: There is no such case.
+    """
+    settings = Settings.from_environment()
+    async with open_ledger(settings) as ledger:
+        row = await ledger.request(request_id)
+        live = await _live(settings, request_id)
+        if row is None:
+            return _show_unplanned(request_id, live, json=json)
+        waiting = await ledger.assignments([request_id])
+        reviews = await ledger.reviews(request_id)
+        payments = await ledger.payments(request=request_id)
+        story = await ledger.timeline(request_id)
+        content = await _content(ledger, row)
+    if json:
+        as_json(
+            {
+                **row.model_dump(mode="json"),
+                "waiting_for": [each.model_dump(mode="json") for each in waiting],
+                "reviews": [each.model_dump(mode="json") for each in reviews],
+                "payments": [each.model_dump(mode="json") for each in payments],
+                "content": content,
+                "events": [each.model_dump(mode="json") for each in story],
+                "live": live,
+            }
+        )
+        return 0
+    _show_state(row, waiting, live)
+    _show_content(content)
+    _show_reviews(reviews)
+    _show_payments(payments)
+    out("\nWhat happened (UTC, and how long after the first event)")
+    for event in story:
+        out(f"  {safe(line(event, story[0]))}")
+        if events:
+            body = jsonlib.dumps(event.body, indent=2, sort_keys=True)
+            out("\n".join(f"      {part}" for part in body.splitlines()))
+            out(f"      event {event.event_id}, leaf {event.leaf}, number {event.seq}")
+    return 0
+
+
+async def _content(ledger: Ledger, row: RequestRow) -> Any:
+    """Return what the current revision says; None when it was erased or never planned."""
+    if row.digest is None:
+        return None
+    try:
+        return jsonlib.loads(await ledger.get_content(row.digest))
+    except (NotFoundError, ValueError):
+        return None
+
+
+async def _live(settings: Settings, request_id: str) -> dict[str, Any] | None:
+    """Return what the workflow itself says; None when it is closed or nobody answers."""
+    with suppress(PlacetError, RPCError, TimeoutError):
+        client = await connect_temporal(settings)
+        handle = client.get_workflow_handle(request_id)
+        described = await handle.describe(rpc_timeout=_QUERY)
+        state = described.status.name.lower() if described.status else "unknown"
+        told: dict[str, Any] = {"workflow": state, "worker": await _worker(client, settings)}
+        if state == "running" and told["worker"]:
+            with suppress(RPCError):
+                told["status"] = await handle.query("status", rpc_timeout=_QUERY)
+        return told
+    return None
+
+
+async def _worker(client: Client, settings: Settings) -> bool:
+    with suppress(RPCError):
+        return await has_worker(client, settings.task_queue)
+    return False
+
+
+def _show_unplanned(request_id: str, live: dict[str, Any] | None, *, json: bool) -> int:
+    """Show a case that Temporal has and the ledger does not have yet."""
+    if live is None:
+        raise unknown(request_id)
+    if json:
+        as_json({"request": request_id, "status": "planning", "live": live})
+        return 0
+    out(f"{request_id} is started and not planned yet")
+    if not live["worker"]:
+        say("no worker is up; start one: placet up, or placet worker")
+    return 0
+
+
+def _show_state(row: RequestRow, waiting: list[AssignmentRow], live: dict[str, Any] | None) -> None:
+    out(safe(row.title or row.request))
+    due = until(row.due, world.now()) if row.due else None
+    asleep = live is not None and live["workflow"] == "running" and not live["worker"]
+    pairs(
+        [
+            ("case", row.request),
+            ("asked by", row.requester_name or row.requester_id),
+            ("amount", row.amount),
+            ("status", f"{row.status}, stage {row.stage}" if row.stage else row.status),
+            ("waits for", ", ".join(map(_awaited, waiting)) or None),
+            ("until", due),
+            ("outcome", how_it_ended(row) if row.outcome_kind else None),
+            ("effect", row.effect),
+            ("route", row.route),
+            ("revision", f"{row.revision}, digest {row.digest}"),
+            ("worker", "none is up; start one: placet up, or placet worker" if asleep else None),
+        ]
+    )
+
+
+def _awaited(row: AssignmentRow) -> str:
+    name = f"{row.name} ({row.person})" if row.name else row.person
+    return f"{name} for {row.on_behalf_of}" if row.on_behalf_of else name
+
+
+def _show_content(content: Any) -> None:
+    if content is None:
+        return
+    out("\nThe request")
+    for text in _flat(content, ""):
+        out(f"  {safe(text)}")
+
+
+def _flat(value: Any, path: str) -> Iterator[str]:
+    """Yield a line for each value in a JSON document, with its path."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from _flat(item, f"{path}.{key}" if path else str(key))
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _flat(item, f"{path}[{index}]")
+    elif value is not None:
+        yield f"{path}: {value}"
+
+
+def _show_reviews(reviews: list[ReviewRow]) -> None:
+    if not reviews:
+        return
+    out("\nReviews")
+    for each in reviews:
+        behalf = f" for {each.on_behalf_of}" if each.on_behalf_of else ""
+        reason = f": {each.reason}" if each.reason else ""
+        out(
+            safe(
+                f"  {each.actor_name or each.actor_id}{behalf} {each.verdict.replace('_', ' ')} "
+                f"revision {each.revision} in stage {each.stage}"
+                f" ({each.assurance}, {each.channel}){reason}"
+            )
+        )
+
+
+def _show_payments(payments: list[PaymentRow]) -> None:
+    for each in payments:
+        why = f": {each.status_reason}" if each.status_reason else ""
+        out("\nPayment")
+        out(
+            safe(
+                f"  {each.payment_id}: {each.amount} {each.currency} to {each.creditor_name}, "
+                f"{each.creditor_iban}, file {each.file_name}, {each.status.value}{why}"
+            )
+        )
+
+
+async def watch_case(request_id: str, *, json: bool) -> int:
+    """Print a case's events as they come, until it ends."""
+    settings = Settings.from_environment()
+    async with open_ledger(settings) as ledger:
+        known = await _live(settings, request_id) is not None
+        return await watch(ledger, request_id, json=json, known=known)
+
+
+async def wait_for_case(request_id: str, *, patience: float, json: bool) -> int:
+    """Wait for a case's end and say how it ended."""
+    settings = Settings.from_environment()
+    async with open_ledger(settings) as ledger:
+        known = await _live(settings, request_id) is not None
+        return await follow_to_end(ledger, request_id, patience, json=json, known=known)

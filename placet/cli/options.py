@@ -1,0 +1,63 @@
+"""The options and arguments that several commands have."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Case = Annotated[str, typer.Argument(metavar="ID", help="The case, as `placet list` shows it.")]
+RequestFile = Annotated[
+    str, typer.Argument(metavar="FILE", help="The request as JSON; - reads standard input.")
+]
+Who = Annotated[
+    str,
+    typer.Option("--as", metavar="WHO", help="Who you are: an address or id in the directory."),
+]
+Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; people will read it.")]
+DecisionId = Annotated[
+    str | None,
+    typer.Option(
+        "--decision-id",
+        metavar="KEY",
+        help="Your key for this decision: sent again under the same key, it counts once. "
+        "Without it one is made.",
+    ),
+]
+Digest = Annotated[
+    str | None,
+    typer.Option(
+        "--digest",
+        metavar="SHA256",
+        help="The revision you have seen, 64 hex digits. Without it, the one stored now.",
+    ),
+]
+Key = Annotated[
+    Path | None,
+    typer.Option(
+        "--key",
+        metavar="FILE",
+        help="Sign with this private key; PLACET_KEY_PASSWORD unlocks it.",
+    ),
+]
+Stage = Annotated[
+    str | None,
+    typer.Option("--stage", metavar="NAME", help="Sign for this stage, not for the open one."),
+]
+NoWait = Annotated[
+    bool, typer.Option("--no-wait", help="Only send it, as a signal; ask for no answer.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, one document a line.")]
+Home = Annotated[
+    Path | None,
+    typer.Option(
+        "--home", metavar="DIR", help="The local stack's directory; else PLACET_HOME or .placet."
+    ),
+]
+Timeout = Annotated[
+    float, typer.Option("--timeout", metavar="SECONDS", min=0.0, help="How long to wait at most.")
+]
+
+
+def example(*lines: str) -> str:
+    """Return the part of a command's help that shows how it is typed."""
+    return "\n".join(["\b", "Example:", *(f"  placet {line}" for line in lines)])

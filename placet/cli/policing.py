@@ -1,0 +1,121 @@
+"""Check policies and people, and explain what a policy means for one request: no server needed."""
+
+from pathlib import Path
+from typing import Any
+
+from placet.cli import world
+from placet.cli.codes import Code
+from placet.cli.console import as_json, out, say
+from placet.cli.submitting import understood
+from placet.digest import MAX_BYTES, read_json
+from placet.directory import load_directory
+from placet.domain.errors import InvalidInputError
+from placet.pipelines.explain import path_text
+from placet.pipelines.pipeline import Pipeline
+from placet.policy.check import Severity, check
+from placet.policy.loader import load_policies
+from placet.policy.service import make_plan, open_stage
+from placet.registry import PIPELINES, pipeline_named
+from placet.settings import Settings
+
+
+def check_policies(folder: Path | None, *, json: bool) -> int:
+    """Print everything that is wrong with the policies of a folder.
+
+    Returns:
+        The exit code: that of invalid input when there is an error; warnings are no errors.
+    """
+    place = folder or Settings.from_environment().policies
+    people = load_directory(place / world.DIRECTORY)
+    book = load_policies(place)
+    errors = 0
+    for loaded in book.policies.values():
+        for finding in check(loaded.snapshot, people, world.now()):
+            errors += finding.severity is Severity.ERROR
+            where = loaded.document.line(finding.problem)
+            if json:
+                as_json(
+                    {
+                        "severity": finding.severity.value,
+                        "path": path_text(finding.problem.path),
+                        "message": finding.problem.message,
+                        "where": where,
+                    }
+                )
+            else:
+                out(f"{finding.severity.value}: {where}")
+    names = ", ".join(
+        f"{loaded.ref.id} version {loaded.ref.version} ({loaded.ref.digest[:12]})"
+        for loaded in book.policies.values()
+    )
+    say(f"{'wrong' if errors else 'sound'}: {names}, with {len(people.people)} people")
+    return Code.INVALID if errors else Code.OK
+
+
+def check_directory(file: Path | None, *, json: bool) -> int:
+    """Say whether the directory's file is sound; every mistake has its line."""
+    path = file or Settings.from_environment().policies / world.DIRECTORY
+    found = load_directory(path)
+    active = [person for person in found.people if person.active]
+    with_keys = sum(bool(person.keys) for person in active)
+    if json:
+        as_json({"people": len(found.people), "active": len(active), "with_keys": with_keys})
+    else:
+        out(f"sound: {len(found.people)} people, {len(active)} active, {with_keys} with a key")
+    return Code.OK
+
+
+def explain_request(file: str, *, pipeline: str | None, json: bool) -> int:
+    """Print the plan that a request would get now, and why."""
+    from placet.policy.explain import explain  # noqa: PLC0415 - its name is this function's too
+
+    settings = Settings.from_environment()
+    content, directory = world.read_bytes(file, MAX_BYTES)
+    raw = read_json(content)
+    kind = _pipeline(raw, pipeline)
+    read = understood(settings, kind, raw, directory)
+    loaded = load_policies(settings.policies).for_pipeline(kind.name)
+    plan = make_plan(
+        loaded.snapshot,
+        read.prepared.facts,
+        title=read.prepared.title,
+        amount=read.prepared.amount,
+        requester=read.requester,
+        policy_digest=loaded.ref.digest,
+    )
+    people, now = world.people(settings), world.now()
+    openings = [
+        open_stage(loaded.snapshot, plan, index, people, now) for index in range(len(plan.stages))
+    ]
+    if json:
+        as_json(
+            {
+                "plan": plan.model_dump(mode="json"),
+                "stages": [opening.model_dump(mode="json") for opening in openings],
+            }
+        )
+    else:
+        out(explain(plan, openings, time_zone=people.time_zone).rstrip("\n"))
+    return Code.OK
+
+
+def _pipeline(raw: Any, name: str | None) -> Pipeline:
+    told = name or (raw.get("pipeline") if isinstance(raw, dict) else None)
+    if told is None and len(PIPELINES) == 1:
+        return PIPELINES[0]
+    found = pipeline_named(str(told))
+    if found is None:
+        known = ", ".join(pipeline.name for pipeline in PIPELINES)
+        raise InvalidInputError(f"which kind of request is it? Say --pipeline, one of: {known}")
+    return found
+
+
+def print_reference(*, json: bool) -> int:
+    """Print what may stand in a policy file, as Markdown."""
+    from placet.policy.reference import reference  # noqa: PLC0415 - only this command needs it
+
+    if json:
+        as_json({"markdown": reference()})
+    else:
+        out(reference().rstrip("\n"))
+    return Code.OK

@@ -1,0 +1,79 @@
+"""Run one command: every way it can end becomes one line and an exit code."""
+
+import os
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from typer.exceptions import Abort, TyperException
+
+from placet.cli.app import app
+from placet.cli.codes import Code, StopError, code_of
+from placet.cli.console import safe, say
+from placet.domain.errors import PlacetError
+
+PROGRAM = "placet"
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run the command line and return the exit code."""
+    try:
+        code = _run(list(arguments))
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Nobody reads any more; the interpreter would complain at its end when it flushes.
+        with suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return Code.PIPE_CLOSED
+    return code
+
+
+def _run(arguments: list[str]) -> int:
+    try:
+        result = app(args=arguments, prog_name=PROGRAM, standalone_mode=False)
+    except TyperException as error:
+        command = getattr(getattr(error, "ctx", None), "command_path", PROGRAM)
+        say(f"{PROGRAM}: {error.format_message().rstrip('.')}; type: {command} --help")
+        return Code.INVALID
+    except (Abort, KeyboardInterrupt):
+        return Code.INTERRUPTED
+    except StopError as error:
+        if str(error):
+            say(f"{PROGRAM}: {error}")
+        return error.code
+    except PlacetError as error:
+        say(f"{PROGRAM}: {error}")
+        return code_of(error)
+    except BrokenPipeError:
+        raise
+    except Exception as error:  # noqa: BLE001 - the last door: one line, and the rest in a file
+        return _unexpected(error)
+    return result if isinstance(result, int) else Code.OK
+
+
+def _unexpected(error: Exception) -> Code:
+    import traceback  # noqa: PLC0415 - only a surprise needs it
+
+    trace = "".join(traceback.format_exception(error))
+    if os.environ.get("PLACET_DEBUG"):
+        say(trace)
+        where = "above"
+    else:
+        where = _keep(trace)
+    short = safe(str(error))[:200]
+    say(f"{PROGRAM}: unexpected {type(error).__name__}: {short}; the traceback is {where}")
+    return Code.UNEXPECTED
+
+
+def _keep(trace: str) -> str:
+    """Append the traceback to a file and say where."""
+    home = Path(os.environ.get("PLACET_HOME") or ".placet").expanduser().absolute()
+    path = home / "logs" / "cli.log"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with path.open("a", encoding="utf-8", errors="replace") as file:
+            file.write(trace)
+    except OSError:
+        return f"shown by: {PROGRAM} --debug …"
+    return f"in {path}"

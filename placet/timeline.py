@@ -1,0 +1,148 @@
+"""Tell a case's story from its ledger events: one plain sentence an event.
+
+The sentences carry what people typed, so whoever shows them makes them safe for the place first.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from placet.domain.ledger import RecordedEvent
+from placet.domain.vocabulary import Kind
+
+
+def sentence(event: RecordedEvent) -> str:
+    """Return what happened, in one line; an unknown kind of event is named as it is."""
+    tell = _TOLD.get(event.kind)
+    if tell is None:
+        return event.kind
+    return " ".join(tell(_Told(event.body)).split())
+
+
+class _Told:
+    """An event's body, read without trusting its shape: another version may have written it."""
+
+    def __init__(self, body: Mapping[str, Any]) -> None:
+        self._body = body
+        self._data = _object(body.get("data"))
+
+    @property
+    def who(self) -> str:
+        """Return who acted, and for whom."""
+        actor = _object(self._body.get("actor"))
+        name = actor.get("name") or actor.get("address") or "somebody"
+        behalf = actor.get("on_behalf_of")
+        behalf = behalf.get("id") if isinstance(behalf, dict) else behalf
+        return f"{name} for {behalf}" if behalf else str(name)
+
+    @property
+    def how(self) -> str:
+        """Return how the actor came, and how sure it is that it was they."""
+        actor = _object(self._body.get("actor"))
+        told = (actor.get("assurance"), self._body.get("channel"))
+        return ", ".join(str(part) for part in told if part)
+
+    @property
+    def because(self) -> str:
+        """Return the reason with a colon before it; nothing when there is none."""
+        return self.after(self._body.get("reason"))
+
+    @property
+    def policy(self) -> str:
+        """Return the policy's name and version."""
+        policy = _object(self._body.get("policy"))
+        return f"policy {policy.get('id', '?')} version {policy.get('version', '?')}"
+
+    def field(self, name: str) -> str:
+        """Return a part of the body."""
+        return str(self._body.get(name) or "?")
+
+    def data(self, name: str) -> str:
+        """Return a part of the event's data."""
+        return str(self._data.get(name) or "?")
+
+    def named(self, name: str) -> str:
+        """Return a list in the event's data as names with commas."""
+        found = self._data.get(name)
+        return ", ".join(map(str, found)) if isinstance(found, list) and found else "nobody"
+
+    def holders(self) -> str:
+        """Return who holds the seats in the event's data."""
+        seats = self._data.get("seats")
+        listed = seats if isinstance(seats, list) else []
+        return ", ".join(_seat(_object(seat)) for seat in listed) or "nobody"
+
+    @staticmethod
+    def after(reason: object) -> str:
+        """Return a reason with a colon before it."""
+        return f": {reason}" if reason else ""
+
+
+def _object(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _seat(seat: Mapping[str, Any]) -> str:
+    away = "" if seat.get("present", True) else " (away)"
+    stand_ins = seat.get("stand_ins")
+    others = f" or {' or '.join(map(str, stand_ins))}" if stand_ins else ""
+    return f"{seat.get('holder', '?')}{away}{others}"
+
+
+def _reviewed(verb: str) -> Callable[[_Told], str]:
+    return lambda told: (
+        f"{told.who} {verb} in stage {told.field('stage')} ({told.how}){told.because}"
+    )
+
+
+def _refused(told: _Told) -> str:
+    if told.data("refusal") == "malformed":
+        return f"a message '{told.data('name')}' nobody can understand was refused{told.because}"
+    return f"{told.who}: {told.data('action')} was refused{told.because}"
+
+
+def _amounted(told: _Told) -> str:
+    amount = told.data("amount")
+    return told.data("title") + (f", {amount}" if amount != "?" else "")
+
+
+_TOLD: dict[str, Callable[[_Told], str]] = {
+    Kind.SUBMITTED: lambda t: f"submitted: {_amounted(t)}",
+    Kind.RESUBMITTED: lambda t: (
+        f"{t.who} resubmitted it as revision {t.field('revision')}: {_amounted(t)}; "
+        "earlier votes are void"
+    ),
+    Kind.WITHDRAWN: lambda t: f"{t.who} withdrew it{t.because}",
+    Kind.PLANNED: lambda t: f"planned by {t.policy}: route {t.data('route')}, as {t.data('why')}",
+    Kind.UNPLANNABLE: lambda t: f"cannot be planned{t.because}",
+    Kind.STAGE_OPENED: lambda t: (
+        f"stage {t.field('stage')} opened for {t.holders()}, until {t.data('deadline')}"
+    ),
+    Kind.STAGE_PASSED: lambda t: f"stage {t.field('stage')} passed, by {t.data('by')}",
+    Kind.STAGE_STUCK: lambda t: f"stage {t.field('stage')} is stuck{t.because}",
+    Kind.ROSTER_CHANGED: lambda t: f"the reviewers changed: now {t.holders()}",
+    Kind.APPROVED: _reviewed("approved"),
+    Kind.REJECTED: _reviewed("rejected"),
+    Kind.CHANGES_REQUESTED: _reviewed("asked for changes"),
+    Kind.HELD: lambda t: (
+        f"{t.who}: {t.data('verdict')} is kept until stage {t.field('stage')} opens{t.because}"
+    ),
+    Kind.COMMENTED: lambda t: f"{t.who} commented{t.because}",
+    Kind.REASSIGNED: lambda t: (
+        f"{t.who} handed the seat of {t.data('from')} to {t.data('to')}{t.because}"
+    ),
+    Kind.REFUSED: _refused,
+    Kind.LATE: lambda t: f"{t.who}: {t.data('action')} came too late{t.because}",
+    Kind.REMINDED: lambda t: f"reminded {t.named('to')}",
+    Kind.ESCALATED: lambda t: f"escalated to {t.data('level')}: {t.named('to')}{t.because}",
+    Kind.EXTENDED: lambda t: f"the deadline was extended until {t.data('until')}",
+    Kind.DEADLINE_PASSED: lambda t: f"the deadline passed; the policy says: {t.data('then')}",
+    Kind.DECIDED: lambda t: f"{t.data('outcome')} by {t.data('by')}{t.because}",
+    Kind.PERMIT_ISSUED: lambda t: f"a permit was issued for the {t.data('effect')}",
+    Kind.NOTIFIED: lambda t: f"wrote to {t.named('to')}: {t.data('notice').replace('_', ' ')}",
+    Kind.NOTICE_FAILED: lambda t: f"could not write to {t.named('to')}{t.because}",
+    Kind.PERMIT_CONSUMED: lambda _: "the permit was used",
+    Kind.EFFECT_DONE: lambda t: f"ordered the payment of {t.data('amount')} in {t.data('file')}",
+    Kind.EFFECT_FAILED: lambda t: f"it could not be carried out{t.because}",
+    Kind.PAYMENT_REJECTED: lambda t: f"the bank rejected the payment{t.because}",
+    Kind.PAYMENT_SETTLED: lambda _: "the bank has settled the payment",
+}
