@@ -13,6 +13,7 @@ from activities.payment import PaymentActivities
 from activities.planning import PlanningActivities
 from activities.reviewers import ReviewerActivities
 from placet.directory import YamlDirectory
+from placet.interceptors import LogContext
 from placet.notify.files import FileNotifier, LogNotifier
 from placet.payments.spool import Spool
 from placet.policy.loader import PolicyFolder
@@ -74,6 +75,7 @@ def build_worker(  # noqa: PLR0913 - tests replace any of the parts
             notices.deliver,
             payment.pay,
         ],
+        interceptors=[LogContext()],
         activity_executor=ThreadPoolExecutor(SLOTS),
         max_concurrent_activities=SLOTS,
         max_concurrent_local_activities=SLOTS,
