@@ -1,6 +1,8 @@
 """The command line: `placet`, which is `python starter.py`."""
 
+import os
 import sys
+from contextlib import suppress
 from typing import NoReturn
 
 
@@ -12,4 +14,9 @@ def main() -> NoReturn:
         code = run(sys.argv[1:])
     except KeyboardInterrupt:
         code = 130
-    sys.exit(code)
+    # Temporal's runtime has threads of its own, which now and then abort an interpreter that takes
+    # its time to end (sdk-python #300): everything is written, so end at once.
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(code)

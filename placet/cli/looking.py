@@ -2,7 +2,6 @@
 
 import json as jsonlib
 from collections import defaultdict
-from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
@@ -203,23 +202,29 @@ def _awaited(row: AssignmentRow) -> str:
 
 
 def _show_content(content: Any) -> None:
-    if content is None:
+    if not isinstance(content, dict):
         return
     out("\nThe request")
-    for text in _flat(content, ""):
-        out(f"  {safe(text)}")
+    for name, value in content.items():
+        label = str(name).replace("_", " ")
+        if isinstance(value, list):
+            for number, item in enumerate(value, start=1):
+                out(f"  {safe(f'{label} {number}: {_inline(item)}')}")
+        elif value is not None:
+            out(f"  {safe(f'{label}: {_inline(value)}')}")
 
 
-def _flat(value: Any, path: str) -> Iterator[str]:
-    """Yield a line for each value in a JSON document, with its path."""
-    if isinstance(value, dict):
-        for key, item in value.items():
-            yield from _flat(item, f"{path}.{key}" if path else str(key))
-    elif isinstance(value, list):
-        for index, item in enumerate(value):
-            yield from _flat(item, f"{path}[{index}]")
-    elif value is not None:
-        yield f"{path}: {value}"
+def _inline(value: Any) -> str:
+    """Return a JSON value on one line: money as money, a stored file by its name and digest."""
+    if isinstance(value, list):
+        return ", ".join(_inline(item) for item in value)
+    if not isinstance(value, dict):
+        return str(value)
+    if value.keys() == {"amount", "currency"}:
+        return f"{value['amount']} {value['currency']}"
+    if "sha256" in value:
+        return f"{value.get('name') or 'file'} (sha256 {str(value['sha256'])[:12]}…)"
+    return ", ".join(_inline(item) for item in value.values() if item is not None)
 
 
 def _show_reviews(reviews: list[ReviewRow]) -> None:

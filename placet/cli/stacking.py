@@ -160,7 +160,7 @@ async def _announce(
     say("placet: ready; Ctrl-C stops it")
     say(f"  Temporal's pages   {address.temporal_ui}")
     say(f"  notices            {settings.notices}")
-    say(f"  payment files      {settings.spool}")
+    say(f"  payment files      {settings.spool}/outbox")
     say(f"  logs               {worker.log.parent}")
     say("  try                placet expense examples/expense-team-dinner.json")
 
