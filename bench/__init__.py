@@ -1,0 +1,1 @@
+"""Measures what an approval costs, as ratios to a bare workflow in the same run."""

@@ -1,0 +1,1 @@
+"""The demonstration behind `make demo`: real requests through the whole service, narrated."""
