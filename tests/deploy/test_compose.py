@@ -8,6 +8,7 @@ from tests.deploy.compose import (
     COMPOSE_FILE,
     DEPLOY,
     FILLED,
+    REPOSITORY,
     REQUIRED,
     compose,
     resolved,
@@ -112,7 +113,7 @@ def test_images_are_pinned_by_version(services: dict[str, dict[str, Any]]) -> No
 
 
 def test_placet_writes_only_where_it_is_told(services: dict[str, dict[str, Any]]) -> None:
-    for name in ("placet-migrate", "worker", "cli"):
+    for name in ("placet-setup", "worker", "cli"):
         service = services[name]
         assert service["read_only"] is True
         writable = {
@@ -131,7 +132,7 @@ def test_each_part_gets_only_its_own_password(services: dict[str, dict[str, Any]
         "postgres": {"POSTGRES_PASSWORD", "TEMPORAL_DB_PASSWORD", "PLACET_ADMIN_PASSWORD"},
         "temporal-schema": {"TEMPORAL_DB_PASSWORD"},
         "temporal": {"TEMPORAL_DB_PASSWORD"},
-        "placet-migrate": {"PLACET_ADMIN_PASSWORD", "PLACET_APP_PASSWORD"},
+        "placet-setup": {"PLACET_ADMIN_PASSWORD", "PLACET_APP_PASSWORD"},
         "worker": {"PLACET_APP_PASSWORD"},
         "cli": {"PLACET_APP_PASSWORD"},
     }
@@ -147,10 +148,22 @@ def test_the_worker_waits_for_everything_it_needs(services: dict[str, dict[str, 
         "temporal-schema",
         "temporal",
         "temporal-namespace",
-        "placet-migrate",
+        "placet-setup",
     }
     for name, service in services.items():
         for other, rule in service.get("depends_on", {}).items():
             once = str(services[other].get("restart", "")).startswith("on-failure")
             wanted = "service_completed_successfully" if once else "service_healthy"
             assert rule["condition"] == wanted, f"{name} waits for {other}"
+
+
+def test_every_setting_is_one_that_placet_reads(services: dict[str, dict[str, Any]]) -> None:
+    code = "\n".join(path.read_text() for path in (REPOSITORY / "placet").rglob("*.py"))
+    told = {
+        name
+        for service in ("placet-setup", "worker", "cli")
+        for name in services[service]["environment"]
+        if name.startswith("PLACET_")
+    }
+    assert told
+    assert {name for name in told if f'"{name}"' not in code} == set()
