@@ -11,7 +11,12 @@ from typing import Any, TypeVar
 
 from temporalio import workflow
 from temporalio.common import RetryPolicy
-from temporalio.exceptions import ActivityError, ApplicationError
+from temporalio.exceptions import (
+    ActivityError,
+    ApplicationError,
+    FailureError,
+    is_cancelled_exception,
+)
 
 QUICK = timedelta(seconds=3)
 QUICK_RETRY = RetryPolicy(maximum_attempts=2, initial_interval=timedelta(milliseconds=100))
@@ -37,7 +42,7 @@ async def durably(
         summary: One line for Temporal's UI, should the patient way be needed.
 
     Raises:
-        ActivityError: The activity failed for good; its cause is the ApplicationError.
+        ApplicationError: The activity said that it will never succeed.
     """
     try:
         result = await workflow.execute_local_activity_method(
@@ -46,17 +51,35 @@ async def durably(
             schedule_to_close_timeout=QUICK,
             retry_policy=QUICK_RETRY,
         )
-    except ActivityError as error:
-        if isinstance(error.cause, ApplicationError) and error.cause.non_retryable:
+    except FailureError as error:
+        if is_cancelled_exception(error):
             raise
-        result = await workflow.execute_activity_method(
+        # A local activity's failure comes bare, a regular one's inside an ActivityError.
+        if (refusal := _refusal(error)) is not None:
+            raise refusal from error
+        result = await _patiently(activity, order, summary)
+    if not isinstance(result, answer):
+        message = f"{activity} answered {type(result)}, not {answer}"
+        raise TypeError(message)
+    return result
+
+
+async def _patiently(activity: Callable[[Any, Any], Any], order: Any, summary: str) -> Any:
+    try:
+        return await workflow.execute_activity_method(
             activity,
             order,
             start_to_close_timeout=PATIENT,
             retry_policy=PATIENT_RETRY,
             summary=summary,
         )
-    if not isinstance(result, answer):
-        message = f"{activity} answered {type(result)}, not {answer}"
-        raise TypeError(message)
-    return result
+    except ActivityError as error:
+        if (refusal := _refusal(error)) is not None:
+            raise refusal from error
+        raise
+
+
+def _refusal(error: BaseException | None) -> ApplicationError | None:
+    """Return what the activity said, if it said that trying again is no use."""
+    said = error.cause if isinstance(error, ActivityError) else error
+    return said if isinstance(said, ApplicationError) and said.non_retryable else None

@@ -311,7 +311,7 @@ class Gate:
             planned = await durably(
                 PlanningActivities.make_plan, order, Planned, "plan the request"
             )
-        except (ActivityError, ValueError, RecursionError) as error:
+        except (ApplicationError, ValueError, RecursionError) as error:
             await self._commit(progress.unplannable(self._case, _problem(error), now))
             return
         step = progress.planned(self._case, planned.plan, planned.digest, now)
@@ -340,7 +340,7 @@ class Gate:
                 )
                 step = progress.replanned(self._case, planned.plan, planned.digest, now)
                 step = _opened(reception.resubmitted(step, call, now), planned.opening, now)
-            except ActivityError as error:
+            except ApplicationError as error:
                 step = reception.bad_resubmission(self._case, call, _problem(error), now)
         await self._commit(step, [(entry, step.answer)] if step.answer else [])
 
@@ -511,5 +511,4 @@ def _request(start: RawValue) -> Any:
 
 
 def _problem(error: Exception) -> str:
-    cause = error.cause if isinstance(error, ActivityError) else error
-    return getattr(cause, "message", None) or str(cause)
+    return getattr(error, "message", None) or str(error)
