@@ -24,7 +24,7 @@ from temporalio.client import (
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
-from placet.domain.errors import NotFoundError, PlacetError, UnavailableError
+from placet.domain.errors import ConflictError, NotFoundError, PlacetError, UnavailableError
 from placet.domain.ledger import RecordedEvent
 from placet.domain.ledger_rows import RequestRow
 from placet.domain.message import UPDATE, Message
@@ -184,6 +184,7 @@ async def answer_from_ledger(ledger: Reader, request_id: str, message: Message) 
     Raises:
         NotFoundError: There is no such case.
         RefusedError: The message comes too late, was refused, or its id was used for another.
+        ConflictError: Temporal has ended a case that the ledger has not.
     """
     row = await ledger.request(request_id)
     if row is None:
@@ -191,6 +192,11 @@ async def answer_from_ledger(ledger: Reader, request_id: str, message: Message) 
     for event in await ledger.timeline(request_id):
         if event.body.get("decision_id") == message.decision_id:
             return _repeated(event, row, message)
+    if row.outcome_kind is None:
+        raise ConflictError(
+            f"Temporal no longer runs {request_id}, yet the ledger says that it is {row.status}; "
+            "look at its history in Temporal's pages"
+        )
     raise RefusedError(
         f"{how_it_ended(row)}; {message.action.value} came too late and changes nothing",
         Refusal.LATE,

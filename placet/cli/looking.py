@@ -169,6 +169,9 @@ def _show_unplanned(request_id: str, live: dict[str, Any] | None, *, json: bool)
     if json:
         as_json({"request": request_id, "status": "planning", "live": live})
         return 0
+    if live["workflow"] != "running":
+        out(f"{request_id} was never planned, and Temporal has ended it: {live['workflow']}")
+        return 0
     out(f"{request_id} is started and not planned yet")
     if not live["worker"]:
         say("no worker is up; start one: placet up, or placet worker")
