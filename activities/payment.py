@@ -18,7 +18,7 @@ from placet.domain.ledger_rows import PaymentOrder as PaymentEntry
 from placet.domain.orders import EffectOrder, EffectResult
 from placet.payments.order import PaymentOrder
 from placet.payments.spool import Spool, StagedFile
-from placet.policy.service import restore_snapshot
+from placet.policy.service import KeptPolicies
 from placet.ports import Ledger
 
 
@@ -29,6 +29,7 @@ class PaymentActivities:
         """Record in ``ledger`` and hand files over in ``spool``."""
         self._ledger = ledger
         self._spool = spool
+        self._kept = KeptPolicies(ledger.get_content)
 
     @activity.defn(name="payment.pay")
     async def pay(self, order: EffectOrder) -> EffectResult:
@@ -63,8 +64,7 @@ class PaymentActivities:
                 "restore the content store from a backup"
             )
         request = ExpenseRequest.model_validate_json(content)
-        policy = order.plan.policy.digest
-        snapshot = restore_snapshot(await self._ledger.get_content(policy), policy)
+        snapshot = await self._kept.get(order.plan.policy.digest)
         amount = payable(request, snapshot.rates)
         if str(amount) != order.plan.amount:
             raise ConflictError(

@@ -14,7 +14,7 @@ from placet.domain.orders import OpenOrder, Planned, PlanOrder
 from placet.domain.plan import Opening
 from placet.domain.policy import PolicySnapshot
 from placet.pipelines.pipeline import Prepare, Prepared
-from placet.policy.service import make_plan, open_stage, restore_snapshot, snapshot_bytes
+from placet.policy.service import KeptPolicies, make_plan, open_stage
 from placet.ports import DirectoryPort, Ledger, PolicyPort
 
 JSON = "application/json"
@@ -32,6 +32,7 @@ class PlanningActivities:
     ) -> None:
         """Plan by ``policies`` among the people of ``directory``; keep contents in ``ledger``."""
         self._policies = policies
+        self._kept = KeptPolicies(ledger.get_content)
         self._directory = directory
         self._ledger = ledger
         self._pipelines = pipelines
@@ -45,9 +46,10 @@ class PlanningActivities:
                 to is not stored, or no policy fits.
         """
         with permanent():
-            snapshot = await self._snapshot(order)
-            prepare = self._pipelines[order.pipeline]
-            prepared = prepare(order.request, snapshot.rates, order.now.date())
+            policy, snapshot = await self._policy(order)
+            prepared = self._pipelines[order.pipeline](
+                order.request, snapshot.rates, order.now.date()
+            )
             requester = self._directory.snapshot().require(prepared.requester).ref()
             if order.requester is not None and requester.id != order.requester:
                 raise InvalidInputError(
@@ -55,7 +57,6 @@ class PlanningActivities:
                     "a resubmission keeps its requester"
                 )
             revision = await self._keep(order, prepared)
-            policy = await self._ledger.put_content(snapshot_bytes(snapshot), JSON)
             plan = make_plan(
                 snapshot,
                 prepared.facts,
@@ -77,7 +78,7 @@ class PlanningActivities:
             ApplicationError: The policy snapshot is gone from the content store.
         """
         with permanent():
-            snapshot = await self._stored(order.plan.policy.digest)
+            snapshot = await self._kept.get(order.plan.policy.digest)
             return open_stage(
                 snapshot,
                 order.plan,
@@ -88,13 +89,13 @@ class PlanningActivities:
                 reassigned=order.reassigned,
             )
 
-    async def _snapshot(self, order: PlanOrder) -> PolicySnapshot:
+    async def _policy(self, order: PlanOrder) -> tuple[str, PolicySnapshot]:
+        """Return the policy to plan by; the one in force is kept before a plan names it."""
         if order.policy is not None:
-            return await self._stored(order.policy)
-        return self._policies.snapshot(order.pipeline)
-
-    async def _stored(self, policy: str) -> PolicySnapshot:
-        return restore_snapshot(await self._ledger.get_content(policy), policy)
+            return order.policy, await self._kept.get(order.policy)
+        policy = self._policies.in_force(order.pipeline)
+        await self._ledger.put_content(policy.content, JSON)
+        return policy.digest, policy.snapshot
 
     async def _keep(self, order: PlanOrder, prepared: Prepared) -> str:
         """Store the revision; its digest is what people approve."""

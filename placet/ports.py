@@ -15,8 +15,8 @@ from placet.domain.ledger_rows import (
     ReviewRow,
 )
 from placet.domain.people import Directory
-from placet.domain.policy import PolicySnapshot
 from placet.domain.record import Notice
+from placet.policy.service import KeptPolicy
 
 
 class Recorder(Protocol):
@@ -114,7 +114,7 @@ class DirectoryPort(Protocol):
 class PolicyPort(Protocol):
     """Where policies come from."""
 
-    def snapshot(self, pipeline: str) -> PolicySnapshot:
+    def in_force(self, pipeline: str) -> KeptPolicy:
         """Return the policy in force for a pipeline, with all it stands on.
 
         Raises:

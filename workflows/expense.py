@@ -11,8 +11,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.payment import PaymentActivities
     from placet.domain.orders import CaseResult
     from placet.domain.vocabulary import Status
-
-from workflows.gate import NO_REQUEST, Gate
+    from workflows.gate import NO_REQUEST, Gate
 
 
 @workflow.defn(name="expense")

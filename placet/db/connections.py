@@ -22,7 +22,8 @@ from placet.domain.errors import (
 )
 
 Pool = AsyncConnectionPool[AsyncConnection[DictRow]]
-"""Connections whose rows are dicts."""
+"""Connections whose rows are dicts, and whose statements are transactions of their own unless one
+is opened."""
 
 _OWN_ERRORS: dict[str, type[PlacetError]] = {
     "PLC": ConflictError,
@@ -37,7 +38,8 @@ _UNIQUE_VIOLATION = "23505"
 
 _CONNECT_SECONDS = 3
 _SESSION_SETTINGS = """
-select set_config('statement_timeout', '30s', false),
+select set_config('default_transaction_isolation', 'read committed', false),
+       set_config('statement_timeout', '30s', false),
        set_config('idle_in_transaction_session_timeout', '60s', false)
 """
 """A session that hangs in a transaction holds its streams' locks; the server ends it."""
@@ -84,6 +86,7 @@ async def open_pool(
             "connect_timeout": _CONNECT_SECONDS,
             "application_name": "placet",
             "row_factory": dict_row,
+            "autocommit": True,
         },
         min_size=min_size,
         max_size=max_size,
@@ -99,7 +102,6 @@ async def _configure(connection: AsyncConnection[DictRow]) -> None:
     # A role or a server may default to another level, and the ledger accepts only this one.
     await connection.set_isolation_level(IsolationLevel.READ_COMMITTED)
     await connection.execute(_SESSION_SETTINGS)
-    await connection.commit()
 
 
 @contextmanager

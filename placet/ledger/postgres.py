@@ -60,7 +60,7 @@ class PostgresLedger:
         if not events:
             return []
         batch = batch_of(events)
-        async with self._transaction() as connection:
+        async with self._statement() as connection:
             return await _append(connection, batch)
 
     async def timeline(self, request: str) -> list[RecordedEvent]:
@@ -74,7 +74,7 @@ class PostgresLedger:
         Raises:
             InvalidInputError: They are more than 10 MiB, or the media type is empty.
         """
-        async with self._transaction() as connection:
+        async with self._statement() as connection:
             row = await _row(connection, sql.PUT_CONTENT, {"data": data, "media_type": media_type})
         return str(row["digest"])
 
@@ -235,15 +235,22 @@ class PostgresLedger:
         return [PaymentRow(**row) for row in rows]
 
     async def _all(self, query: LiteralString, values: Mapping[str, Any]) -> list[DictRow]:
-        async with self._transaction() as connection:
+        async with self._statement() as connection:
             # Not prepared: a plan made for these very values skips the filters that are not given.
             return await (await connection.execute(query, values, prepare=False)).fetchall()
 
     @asynccontextmanager
-    async def _transaction(self) -> AsyncIterator[AsyncConnection[DictRow]]:
+    async def _statement(self) -> AsyncIterator[AsyncConnection[DictRow]]:
+        """Give a connection on which each statement is a transaction of its own."""
         with translated_errors():
             async with self._pool.connection() as connection:
                 yield connection
+
+    @asynccontextmanager
+    async def _transaction(self) -> AsyncIterator[AsyncConnection[DictRow]]:
+        """Give a connection in one transaction."""
+        async with self._statement() as connection, connection.transaction():
+            yield connection
 
 
 _ANY_PAYMENT: dict[str, str | None] = dict.fromkeys(

@@ -12,7 +12,6 @@ from pathlib import Path
 import holidays
 from pydantic import ValidationError
 
-from placet.digest import digest
 from placet.domain.calendar import BusinessCalendar, weekdays
 from placet.domain.errors import NotFoundError
 from placet.domain.facts import FactKind
@@ -25,6 +24,7 @@ from placet.policy.conditions import ConditionError, check_condition
 from placet.policy.files import Document, FileError, model_from, read
 from placet.policy.known import KNOWN_FACTS
 from placet.policy.reload import Reloading
+from placet.policy.service import KeptPolicy
 
 DIRECTORY_FILE = "directory.yaml"
 RATES_FILE = "rates.yaml"
@@ -43,21 +43,26 @@ class LoadedPolicy:
     """A policy in force.
 
     Attributes:
-        snapshot: All that planning needs.
-        ref: Its id, version and digest (SHA-256 of the snapshot's RFC 8785 JSON).
+        kept: All that planning needs, as the content store keeps it.
+        ref: Its id, version and digest.
         document: The file, for messages about places in it.
     """
 
-    snapshot: PolicySnapshot
+    kept: KeptPolicy
     ref: PolicyRef
     document: Document
+
+    @property
+    def snapshot(self) -> PolicySnapshot:
+        """Return all that planning needs."""
+        return self.kept.snapshot
 
     @classmethod
     def of(cls, snapshot: PolicySnapshot, document: Document) -> "LoadedPolicy":
         """Return ``snapshot`` with its digest."""
-        policy = snapshot.policy
-        ref = PolicyRef(id=policy.id, version=policy.version, digest=digest(snapshot))
-        return cls(snapshot, ref, document)
+        policy, kept = snapshot.policy, KeptPolicy.of(snapshot)
+        ref = PolicyRef(id=policy.id, version=policy.version, digest=kept.digest)
+        return cls(kept, ref, document)
 
 
 @dataclass(frozen=True)
@@ -213,13 +218,13 @@ class PolicyFolder:
             lambda: load_policies(folder, known=known), lambda: folder.glob("*.yaml")
         )
 
-    def snapshot(self, pipeline: str) -> PolicySnapshot:
+    def in_force(self, pipeline: str) -> KeptPolicy:
         """Return the policy in force for ``pipeline``, with all it stands on.
 
         Raises:
             NoPolicyError: There is none.
         """
-        return self.book().for_pipeline(pipeline).snapshot
+        return self.book().for_pipeline(pipeline).kept
 
     def book(self) -> PolicyBook:
         """Return the policies in force now."""

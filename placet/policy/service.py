@@ -1,7 +1,9 @@
 """What activities call: make a plan, open a stage, and keep the snapshot a plan was made with."""
 
 import hashlib
-from collections.abc import Mapping
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 
 from pydantic import ValidationError
@@ -16,11 +18,58 @@ from placet.domain.policy import PolicySnapshot
 from placet.policy.conditions import holds
 from placet.policy.known import KNOWN_FACTS
 
+_REMEMBERED = 64
+
 
 class SnapshotError(ConflictError):
     """A stored snapshot is not what its digest says."""
 
     code = "snapshot"
+
+
+@dataclass(frozen=True)
+class KeptPolicy:
+    """A policy snapshot as the content store keeps it.
+
+    Attributes:
+        snapshot: All that planning needs.
+        content: Its RFC 8785 JSON.
+        digest: The SHA-256 of ``content`` (64 hex), by which plans name it.
+    """
+
+    snapshot: PolicySnapshot
+    content: bytes
+    digest: str
+
+    @classmethod
+    def of(cls, snapshot: PolicySnapshot) -> "KeptPolicy":
+        """Return ``snapshot`` in its canonical form."""
+        content = snapshot_bytes(snapshot)
+        return cls(snapshot, content, hashlib.sha256(content).hexdigest())
+
+
+class KeptPolicies:
+    """Policy snapshots out of the content store; each is read and checked once a process."""
+
+    def __init__(self, fetch: Callable[[str], Awaitable[bytes]]) -> None:
+        """Read contents with ``fetch``, by their digest."""
+        self._fetch = fetch
+        self._known: OrderedDict[str, PolicySnapshot] = OrderedDict()
+
+    async def get(self, policy_digest: str) -> PolicySnapshot:
+        """Return the snapshot kept under ``policy_digest``.
+
+        Raises:
+            NotFoundError: Nothing is kept under it.
+            SnapshotError: See :func:`restore_snapshot`.
+        """
+        snapshot = self._known.get(policy_digest)
+        if snapshot is None:
+            snapshot = restore_snapshot(await self._fetch(policy_digest), policy_digest)
+            self._known[policy_digest] = snapshot
+            while len(self._known) > _REMEMBERED:
+                self._known.popitem(last=False)
+        return snapshot
 
 
 def snapshot_bytes(snapshot: PolicySnapshot) -> bytes:
