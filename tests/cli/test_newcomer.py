@@ -5,12 +5,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.cli.office import PATIENCE_SECONDS, REPOSITORY, Office, an_expense
 
 TEMPORAL = str(Path(sys.executable).parent / "temporal")
 DINNER = "examples/expense-team-dinner.json"
 
 
+@pytest.mark.rule(number=2)
 def test_a_newcomer_submits_lists_approves_and_looks(office: Office) -> None:
     submitted = office.placet("expense", DINNER)
     assert submitted.code == 0, submitted.err
@@ -46,6 +49,7 @@ def _payment_file(office: Office, case: str) -> str:
     return str(payment["file_name"])
 
 
+@pytest.mark.rule(number=2)
 def test_a_raw_signal_of_the_temporal_program_rejects(office: Office) -> None:
     case = office.submit("raw-signal")
     office.until_pending(case)
