@@ -4,7 +4,6 @@ Every channel ends here (rule 2). A step carries the next case, the records that
 ledger before anything else happens, the notices for people, and the caller's answer.
 """
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Self
 
@@ -12,13 +11,17 @@ from pydantic import AwareDatetime, Field, JsonValue
 
 from placet.domain.base import Stored
 from placet.domain.plan import PersonRef, Plan, utc
-from placet.domain.record import Notice, NoticeKind, Record
+from placet.domain.record import Notice, Record
 from placet.domain.review import Answer, Call, Review
 from placet.domain.stage import OpenStage
-from placet.domain.vocabulary import DecidedBy, EffectState, Kind, Status
+from placet.domain.tally import Tally
+from placet.domain.vocabulary import DecidedBy, EffectState, Status
 
-REMEMBERED_ANSWERS = 1_000
-"""How many answers a case keeps, so that a repeated decision id gets the first answer."""
+REMEMBERED_ANSWERS = 500
+"""How many answers a case keeps, so that a repeated decision id gets the first answer.
+
+The case crosses into a continued run as one payload, which must stay far below 2 MB.
+"""
 
 
 class Outcome(Stored):
@@ -31,17 +34,23 @@ class Outcome(Stored):
 
 
 class Remembered(Stored):
-    """An answer that was given, with what must be equal when its decision id comes again."""
+    """An answer that was given, with what must be equal when its decision id comes again.
+
+    ``lasting`` answers are kept when there are too many: those to reviews that were taken, and to
+    whatever else moved the case.
+    """
 
     fingerprint: str
     answer: Answer
+    lasting: bool = False
 
 
 class Held(Stored):
     """A review by somebody whose stage has not opened yet; it counts when that stage opens."""
 
     stage: str
-    review: Review
+    call: Call
+    at: AwareDatetime
 
 
 class Case(Stored):
@@ -60,7 +69,8 @@ class Case(Stored):
         reviews: All reviews of the current revision, in order.
         held: Reviews that came before their stage.
         passed: Names of the stages that this revision has passed.
-        reassigned: Holder id to the person who took the seat over.
+        passed_by: What passed each of them.
+        handovers: Stage name to: holder id to the person who took their seats over.
         changes_due: Until when a changed request is waited for.
         rounds: How many times changes have been requested.
         answers: Decision id to the answer it got.
@@ -81,7 +91,8 @@ class Case(Stored):
     reviews: tuple[Review, ...] = ()
     held: tuple[Held, ...] = ()
     passed: tuple[str, ...] = ()
-    reassigned: dict[str, PersonRef] = Field(default_factory=dict)
+    passed_by: tuple[DecidedBy, ...] = ()
+    handovers: dict[str, dict[str, PersonRef]] = Field(default_factory=dict)
     changes_due: AwareDatetime | None = None
     rounds: int = 0
     answers: dict[str, Remembered] = Field(default_factory=dict)
@@ -107,17 +118,35 @@ class Case(Stored):
 
     @property
     def reviewers_by_stage(self) -> dict[str, list[str]]:
-        """Return per stage the ids of those whose review counts: for ``distinct_from``."""
+        """Return per stage who reviewed it, or on whose behalf: for ``distinct_from``."""
         result: dict[str, list[str]] = {}
         for review in self.reviews:
             if review.counts:
-                result.setdefault(review.stage, []).append(review.person.id)
+                behalf = [review.on_behalf_of.id] if review.on_behalf_of else []
+                result.setdefault(review.stage, []).extend([review.person.id, *behalf])
         return result
+
+    @property
+    def reassigned(self) -> dict[str, PersonRef]:
+        """Return who took over whose seats in the stage that is open or opens next.
+
+        A hand-over is good for its stage only: in another one the holder may have to prove more.
+        """
+        stages = self.plan.stages if self.plan else ()
+        if self.stage_index >= len(stages):
+            return {}
+        return self.handovers.get(stages[self.stage_index].name, {})
+
+    @property
+    def tally(self) -> Tally | None:
+        """Return how the votes on the open stage stand; None when none is open."""
+        return None if self.stage is None else Tally(self.stage, self.stage_reviews)
 
     @property
     def awaited(self) -> tuple[PersonRef, ...]:
         """Return from whom a review is expected now."""
-        return () if self.stage is None else self.stage.awaited(self.stage_reviews)
+        tally = self.tally
+        return () if tally is None else tally.awaited
 
     def next_due(self) -> datetime | None:
         """Return the next instant at which the case moves by itself, or None."""
@@ -162,23 +191,19 @@ class Case(Stored):
 
     def waiting_for(self) -> list[JsonValue]:
         """Return whom the inbox shows this case to: person, name, group, on whose behalf."""
-        if self.stage is None:
+        tally = self.tally
+        if tally is None:
             return []
-        awaited = {person.id for person in self.awaited}
-        rows: list[JsonValue] = []
-        for seat in self.stage.seats():
-            for person in seat.reachable():
-                if person.id in awaited:
-                    behalf = None if person.id == seat.holder.id else seat.holder.id
-                    rows.append(
-                        {
-                            "person": person.id,
-                            "name": person.name,
-                            "group": seat.group,
-                            "on_behalf_of": behalf,
-                        }
-                    )
-        return rows
+        return [
+            {
+                "person": person.id,
+                "name": person.name,
+                "group": seat.group,
+                "on_behalf_of": None if person.id == seat.holder.id else seat.holder.id,
+            }
+            for person in tally.awaited
+            for seat in tally.places_of(person.id)
+        ]
 
 
 class Step(Stored):
@@ -188,103 +213,6 @@ class Step(Stored):
     records: tuple[Record, ...] = ()
     notices: tuple[Notice, ...] = ()
     answer: Answer | None = None
-
-
-class Draft:
-    """A step being written: the case so far, and what it leaves behind so far."""
-
-    def __init__(self, case: Case, now: datetime) -> None:
-        """Begin with ``case`` at ``now``."""
-        self.case = case
-        self.now = now
-        self._records: list[Record] = []
-        self._notices: list[Notice] = []
-
-    def set(self, **changes: object) -> None:
-        """Change the case."""
-        self.case = self.case.with_(**changes)
-
-    def open_stage(self) -> OpenStage:
-        """Return the open stage; a caller has made sure that there is one."""
-        stage = self.case.stage
-        if stage is None:
-            message = f"case {self.case.request_id} has no open stage"
-            raise RuntimeError(message)
-        return stage
-
-    def record(  # noqa: PLR0913 - a ledger event has that many sides
-        self,
-        kind: Kind,
-        *,
-        call: Call | None = None,
-        on_behalf_of: PersonRef | None = None,
-        channel: str | None = None,
-        reason: str | None = None,
-        stage: str | None = None,
-        data: Mapping[str, JsonValue] | None = None,
-    ) -> None:
-        """Leave a record, of ``call`` where given; in the open stage unless another is named."""
-        if stage is None and self.case.stage is not None:
-            stage = self.case.stage.plan.name
-        self._records.append(
-            Record(
-                kind=kind,
-                at=self.now,
-                actor=call.actor if call else None,
-                on_behalf_of=on_behalf_of,
-                channel=call.message.channel if call else channel,
-                stage=stage,
-                reason=reason or (call.message.reason if call else "") or None,
-                decision_id=call.decision_id if call else None,
-                digest_shown=call.message.digest if call else None,
-                data=dict(data or {}),
-                revision=self.case.revision,
-                digest=self.case.digest,
-            )
-        )
-
-    def notify(self, kind: NoticeKind, to: tuple[PersonRef, ...], text: str = "") -> None:
-        """Leave a notice to those in ``to``; to nobody is no notice."""
-        plan = self.case.plan
-        if plan is None or not to:
-            return
-        stage = self.case.stage
-        self.set(notices=self.case.notices + 1)
-        self._notices.append(
-            Notice(
-                number=self.case.notices,
-                kind=kind,
-                to=to,
-                request=self.case.request_id,
-                title=plan.title,
-                requester=plan.requester.name,
-                amount=plan.amount,
-                stage=stage.plan.name if stage else None,
-                due=stage.due_deadline if stage else self.case.changes_due,
-                text=text,
-                at=self.now,
-            )
-        )
-
-    def absorb(self, step: Step) -> None:
-        """Go on from ``step``, keeping what it leaves behind."""
-        self.case = step.case
-        self._records.extend(step.records)
-        self._notices.extend(step.notices)
-
-    def done(self, answer: Answer | None = None) -> Step:
-        """Return the step; its last record settles the case's state."""
-        if self._records:
-            self._records = [
-                *(record.model_copy(update={"settles": False}) for record in self._records[:-1]),
-                self._records[-1].model_copy(update={"settles": True}),
-            ]
-        return Step(
-            case=self.case,
-            records=tuple(self._records),
-            notices=tuple(self._notices),
-            answer=answer,
-        )
 
 
 def _instant(instant: datetime | None) -> str | None:

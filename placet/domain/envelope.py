@@ -44,11 +44,11 @@ def event(
     """Put a record into its envelope.
 
     Args:
-        case: The case after the transition that left the record.
+        case: The case after the step that is written; its plan names the policy.
         record: What happened.
         origin: Which workflow writes.
         step: The logical step's name, unique in the execution chain.
-        waiting: Whom the case waits for, when that changed.
+        waiting: Whom the case waits for, when that changed; only written beside a state.
     """
     body: dict[str, JsonValue] = {
         "schema": SCHEMA,
@@ -71,10 +71,11 @@ def event(
         "decision_id": record.decision_id,
         "channel": record.channel,
         "digest_shown": record.digest_shown,
+        "attestation": record.attestation,
     }
     body.update({name: value for name, value in optional.items() if value is not None})
-    if record.settles:
-        body["state"] = case.summary()
+    if record.state is not None:
+        body["state"] = record.state
         if waiting is not None:
             body["waiting_for"] = waiting
     return LedgerEvent(

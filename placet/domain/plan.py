@@ -5,7 +5,6 @@ planning time. What depends on the moment a stage opens (who is there, and every
 absolute instant) is an :class:`Opening`, made by the same activity when that stage opens.
 """
 
-import math
 from datetime import UTC, datetime
 from enum import StrEnum
 
@@ -55,7 +54,7 @@ class Threshold(Stored):
         if self.count is not None:
             return self.count
         assert self.percent is not None  # noqa: S101 - the loader sets exactly one
-        return max(1, math.ceil(seats * self.percent / 100))
+        return max(1, -(-seats * self.percent // 100))
 
 
 class DeadlineAction(StrEnum):
@@ -183,6 +182,11 @@ class Seat(Stored):
     holder: PersonRef
     present: bool = True
     stand_ins: tuple[PersonRef, ...] = ()
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Return what names this seat in its stage: its group and its holder's id."""
+        return (self.group, self.holder.id)
 
     def people(self) -> tuple[PersonRef, ...]:
         """Return everybody who may fill this seat, the holder first."""

@@ -13,7 +13,9 @@ from placet.domain.vocabulary import Kind
 class Record(Stored):
     """One thing that happened, before it has its id and its place in the ledger.
 
-    ``settles`` marks the last record of a transition: it carries the state the case is in then.
+    ``state`` is set in the last record of a transition: how the case stands then. Several
+    transitions that are written together so keep one state each. ``attestation`` is the signature
+    that made a review ``verified``, for whoever wants to check it again.
     """
 
     kind: Kind
@@ -28,7 +30,13 @@ class Record(Stored):
     data: dict[str, JsonValue] = Field(default_factory=dict)
     revision: int
     digest: str | None
-    settles: bool = False
+    attestation: str | None = None
+    state: dict[str, JsonValue] | None = None
+
+    @property
+    def settles(self) -> bool:
+        """Say whether this is the last record of a transition."""
+        return self.state is not None
 
 
 class NoticeKind(StrEnum):

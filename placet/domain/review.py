@@ -1,8 +1,11 @@
-"""Who acted, and what their review was."""
+"""Who acted, what their review was, and what they are told."""
+
+from collections.abc import Iterable
 
 from pydantic import AwareDatetime
 
 from placet.domain.base import Stored
+from placet.domain.errors import PlacetError
 from placet.domain.message import Message
 from placet.domain.plan import Assurance, PersonRef
 from placet.domain.seating import SeatKey
@@ -39,8 +42,9 @@ class Actor(Stored):
 class Review(Stored):
     """One person's verdict on one revision, in one stage.
 
-    ``seats`` are those the person might fill when they reviewed; which one they fill is a matter of
-    all reviews together. ``counts`` turns False when an escalation level takes over the stage.
+    ``seats`` are those the person might fill when they reviewed, their own first; which one they
+    fill is a matter of all reviews together, and ``on_behalf_of`` follows it. ``counts`` turns
+    False when an escalation level takes over the stage.
     """
 
     person: PersonRef
@@ -53,6 +57,11 @@ class Review(Stored):
     reason: str = ""
     at: AwareDatetime
     counts: bool = True
+
+
+def votes(reviews: Iterable[Review]) -> list[Review]:
+    """Return those that count towards a threshold."""
+    return [r for r in reviews if r.counts and r.action in {Action.APPROVE, Action.REJECT}]
 
 
 class Answer(Stored):
@@ -80,3 +89,13 @@ class Call(Stored):
     message: Message
     decision_id: str
     actor: Actor
+
+
+class RefusedError(PlacetError):
+    """A message that changes nothing; it carries why, and says what to do instead."""
+
+    code = "refused"
+
+    def __init__(self, refusal: Refusal, message: str) -> None:
+        super().__init__(message)
+        self.refusal = refusal

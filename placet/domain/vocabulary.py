@@ -104,7 +104,6 @@ class Refusal(StrEnum):
     DECISION_ID_REUSED = "decision_id_reused"
     BAD_REASSIGNMENT = "bad_reassignment"
     BAD_REQUEST = "bad_request"
-    UNCHANGED = "unchanged"
 
 
 class EffectState(StrEnum):
