@@ -45,6 +45,11 @@ def _run(arguments: list[str]) -> int:
     except PlacetError as error:
         say(f"{PROGRAM}: {error}")
         return code_of(error)
+    except SystemExit as error:
+        # The command's parser turns a closed pipe into an exit of its own.
+        if isinstance(error.__context__, BrokenPipeError):
+            raise error.__context__ from None
+        raise
     except BrokenPipeError:
         raise
     except Exception as error:  # noqa: BLE001 - the last door: one line, and the rest in a file
