@@ -1,0 +1,410 @@
+"""Drives a case as the gate does, with a real directory, and checks what must hold of every step.
+
+Only Temporal and Postgres are missing: messages come through ``parse``, the directory's part is
+the real activity, and every record is put into its envelope.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from activities.reviewers import ReviewerActivities
+from placet.digest import canonical
+from placet.domain import progress, reception
+from placet.domain.case import Case, Step
+from placet.domain.envelope import Origin, event
+from placet.domain.ledger import MAX_BODY_BYTES
+from placet.domain.message import Malformed, Message, parse
+from placet.domain.orders import Assessment, AssessOrder, Claim
+from placet.domain.people import Directory
+from placet.domain.plan import (
+    Assurance,
+    DeadlineAction,
+    GroupPlan,
+    LevelPlan,
+    Opening,
+    Plan,
+    PolicyRef,
+    Roster,
+    Schedule,
+    Selector,
+    StagePlan,
+    TakeOver,
+    Threshold,
+)
+from placet.domain.record import Notice, Record
+from placet.domain.review import Answer, Call
+from placet.domain.roster import roster
+from placet.domain.vocabulary import Action, Kind
+
+BEGIN = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
+REQUESTER = "rita"
+ORIGIN = Origin(
+    namespace="default", workflow_id="expense-1", first_run_id="r1", run_id="r1", task_queue="q"
+)
+AFTER_THE_OUTCOME = {Kind.LATE, Kind.REFUSED, Kind.COMMENTED}
+
+Person = dict[str, Any]
+"""A person as a directory's file has them."""
+
+
+def person(name: str, **fields: Any) -> Person:
+    """Return a directory entry called ``name``."""
+    return {"id": name, "name": name.title(), "addresses": [f"{name}@example.com"], **fields}
+
+
+def away(begin: str = "2026-03-01", end: str = "2026-04-30", **more: Any) -> dict[str, Any]:
+    """Return an absence or, with ``to``, a delegation that holds in March and April 2026."""
+    return {"from": begin, "until": end, **more}
+
+
+def of(share: int | str) -> Threshold:
+    """Return a threshold: a number, or a percentage such as ``"60%"``."""
+    if isinstance(share, int):
+        return Threshold(count=share)
+    return Threshold(percent=int(share.removesuffix("%")))
+
+
+def group(
+    name: str, *who: Selector | str, approve: int | str = 1, reject: int | str = 1
+) -> GroupPlan:
+    """Return a group of the people named, or selected."""
+    return GroupPlan(name=name, reviewers=_selectors(who), approve=of(approve), reject=of(reject))
+
+
+def level(
+    name: str,
+    *who: Selector | str,
+    mode: TakeOver = TakeOver.JOIN,
+    approve: int | str = 1,
+    reject: int | str = 1,
+) -> LevelPlan:
+    """Return a level of an escalation ladder."""
+    to = _selectors(who)
+    return LevelPlan(name=name, to=to, mode=mode, approve=of(approve), reject=of(reject))
+
+
+def stage(name: str, *groups: GroupPlan, **fields: Any) -> StagePlan:
+    """Return a stage that a passed deadline rejects unless told otherwise."""
+    rules = {"deadline_action": DeadlineAction.REJECT, **fields}
+    return StagePlan(name=name, groups=groups, **rules)
+
+
+def _selectors(who: Iterable[Selector | str]) -> tuple[Selector, ...]:
+    return tuple(Selector(person=each) if isinstance(each, str) else each for each in who)
+
+
+@dataclass
+class Timers:
+    """When a stage's timers are, in hours after it opens."""
+
+    deadline: float = 48
+    final: float | None = None
+    reminders: tuple[float, ...] = ()
+    escalations: tuple[float | None, ...] = ()
+    recheck: int = 24
+
+    def at(self, now: datetime) -> Schedule:
+        """Return them as instants."""
+
+        def instant(hours: float) -> datetime:
+            return now + timedelta(hours=hours)
+
+        return Schedule(
+            deadline=instant(self.deadline),
+            final=None if self.final is None else instant(self.final),
+            reminders=tuple(instant(hours) for hours in self.reminders),
+            escalations=tuple(None if h is None else instant(h) for h in self.escalations),
+            recheck_hours=self.recheck,
+        )
+
+
+def digest(revision: int) -> str:
+    """Return the digest of a revision."""
+    return hashlib.sha256(f"revision {revision}".encode()).hexdigest()
+
+
+@dataclass
+class World:
+    """A directory, a clock and one case.
+
+    Attributes:
+        people: The directory's entries by id; change them and the next turn sees it.
+        stages: What the plan asks for.
+        timers: By stage; the default for those not named.
+        case: As it stands.
+        records: All that it has left for the ledger.
+        watch: Called with each step and the case before it.
+    """
+
+    people: dict[str, Person]
+    stages: Sequence[StagePlan]
+    timers: dict[str, Timers] = field(default_factory=dict)
+    max_rounds: int = 5
+    effect: str | None = "payment"
+    now: datetime = BEGIN
+    case: Case = field(init=False)
+    records: list[Record] = field(default_factory=list)
+    notices: list[Notice] = field(default_factory=list)
+    watch: Callable[[Case, Step], None] | None = None
+    _unnamed: int = 0
+
+    def __post_init__(self) -> None:
+        """Submit the request."""
+        self.people.setdefault(REQUESTER, person(REQUESTER))
+        self.case = Case(request_id="expense-1", pipeline="expense", effect_name=self.effect)
+        self.take(progress.planned(self.case, self.plan(), digest(1), self.now))
+        self.open()
+
+    @property
+    def directory(self) -> Directory:
+        """Return the directory as it is now."""
+        return Directory.model_validate({"people": list(self.people.values())})
+
+    def plan(self) -> Plan:
+        """Return the plan of the current rules."""
+        return Plan(
+            policy=PolicyRef(id="expense", version=1, digest="p" * 64),
+            route="reviewed",
+            why="total > 50",
+            requester=self.directory.require(REQUESTER).ref(),
+            title="Team dinner",
+            amount="120.00 EUR",
+            stages=tuple(self.stages),
+            max_rounds=self.max_rounds,
+            facts={"total": "120.00"},
+        )
+
+    # What the gate does.
+
+    def take(self, step: Step) -> Step:
+        """Check a step and go on from it."""
+        check(self.case, step)
+        if self.watch is not None:
+            self.watch(self.case, step)
+        self.case = step.case
+        self.records += step.records
+        self.notices += step.notices
+        return step
+
+    def open(self) -> None:
+        """Open stages until one waits for people or the case has ended."""
+        while self.case.wants_stage:
+            plan = self.case.known_plan().stages[self.case.stage_index]
+            schedule = self.timers.get(plan.name, Timers()).at(self.now)
+            opening = Opening(roster=self.roster(plan), schedule=schedule)
+            self.take(progress.opened(self.case, opening, self.now))
+
+    def roster(self, plan: StagePlan) -> Roster:
+        """Ask the directory who may review a stage that opens."""
+        earlier = self.case.reviewers_by_stage
+        return roster(
+            plan,
+            self.directory,
+            requester=self.case.known_plan().requester,
+            pipeline="expense",
+            now=self.now,
+            earlier={name: frozenset(who) for name, who in earlier.items()},
+            reassigned={holder: heir.id for holder, heir in self.case.reassigned.items()},
+        )
+
+    def turn(self, *messages: Message | Malformed, verified: bool = False) -> list[Answer]:
+        """Take messages that came together, in their order, then do what is due."""
+        answers: list[Answer] = []
+        waiting = list(messages)
+        while True:
+            batch = [m for m in waiting if isinstance(m, Message)]
+            known = self.assess(batch)
+            if known.roster is not None:
+                self.take(progress.refreshed(self.case, known.roster, self.now))
+            actors = iter(known.actors)
+            while waiting:
+                message = waiting.pop(0)
+                if isinstance(message, Malformed):
+                    self.take(reception.misunderstood(self.case, message, self.now))
+                    continue
+                actor = next(actors)
+                if verified:
+                    actor = actor.model_copy(update={"assurance": Assurance.VERIFIED})
+                answers.append(
+                    self._answered(
+                        Call(message=message, decision_id=self._key(message), actor=actor)
+                    )
+                )
+                if self.case.wants_stage:
+                    break
+            due = self.case.next_due()
+            if due is not None and due <= self.now:
+                step = self.take(progress.timers_fired(self.case, self.now))
+                later = step.case.next_due()
+                assert later is None or later > self.now, "the timer would ring at once, for ever"
+            self.open()
+            if not waiting:
+                return answers
+
+    def _answered(self, call: Call) -> Answer:
+        step = self.take(reception.received(self.case, call, self.now))
+        assert step.answer is not None
+        return step.answer
+
+    def _key(self, message: Message) -> str:
+        if message.decision_id is not None:
+            return message.decision_id
+        self._unnamed += 1
+        return f"unnamed-{self._unnamed}"
+
+    def assess(self, messages: Sequence[Message]) -> Assessment:
+        """Ask the directory as the gate does."""
+        case = self.case
+        order = AssessOrder(
+            pipeline="expense",
+            request_id=case.request_id,
+            digest=case.digest,
+            requester=case.known_plan().requester,
+            stages=() if case.outcome else case.known_plan().stages[case.stage_index :],
+            is_open=case.stage is not None,
+            now=self.now,
+            earlier=case.reviewers_by_stage,
+            reassigned={holder: heir.id for holder, heir in case.reassigned.items()},
+            open_holders=case.stage.open_holders(case.stage_reviews) if case.stage else None,
+            claims=tuple(
+                Claim(
+                    actor=m.actor,
+                    action=m.action,
+                    decision_id=m.decision_id or "",
+                    seat_of=m.seat_of,
+                    to=m.to,
+                )
+                for m in messages
+            ),
+        )
+        running = ReviewerActivities(_Fixed(self.directory)).assess(order)
+        try:
+            running.send(None)
+        except StopIteration as done:
+            answer: Assessment = done.value
+            return answer
+        raise AssertionError("looking at a directory in memory never waits")
+
+    def resubmit(self, who: str, decision_id: str | None = None, **fields: Any) -> Answer:
+        """Send a changed request, which can be planned."""
+        sent = message("resubmit", who, decision_id=decision_id, request={}, **fields)
+        call = Call(message=sent, decision_id=self._key(sent), actor=self.assess([sent]).actors[0])
+        step = reception.may_resubmit(self.case, call, self.now)
+        if step is None:
+            revision = self.case.revision + 1
+            step = progress.replanned(self.case, self.plan(), digest(revision), self.now)
+            step = reception.resubmitted(step, call, self.now)
+        self.take(step)
+        self.open()
+        assert step.answer is not None
+        return step.answer
+
+    # What tests say.
+
+    def send(self, action: str, who: str, *, verified: bool = False, **fields: Any) -> Answer:
+        """Send one message by itself."""
+        return self.turn(message(action, who, **fields), verified=verified)[0]
+
+    def after(self, hours: float) -> None:
+        """Let time pass; every timer rings when it is due."""
+        end = self.now + timedelta(hours=hours)
+        while (due := self.case.next_due()) is not None and due <= end:
+            self.now = max(self.now, due)
+            self.turn()
+        self.now = end
+
+    def after_an_outage(self, hours: float) -> None:
+        """Let time pass while no worker runs; then one looks."""
+        self.now += timedelta(hours=hours)
+        self.turn()
+
+    @property
+    def kinds(self) -> list[Kind]:
+        """Return what has been recorded, in order."""
+        return [record.kind for record in self.records]
+
+    def recorded(self, kind: Kind) -> list[Record]:
+        """Return the records of one kind."""
+        return [record for record in self.records if record.kind is kind]
+
+    @property
+    def awaited(self) -> list[str]:
+        """Return the ids of those whose review is expected."""
+        return [somebody.id for somebody in self.case.awaited]
+
+    @property
+    def ending(self) -> tuple[str, str] | None:
+        """Return how the case ended and by what, or None."""
+        outcome = self.case.outcome
+        return None if outcome is None else (outcome.kind.value, outcome.by.value)
+
+
+class _Fixed:
+    def __init__(self, directory: Directory) -> None:
+        self._directory = directory
+
+    def snapshot(self) -> Directory:
+        return self._directory
+
+
+def message(action: str, who: str, **fields: Any) -> Message:
+    """Return a message as it comes through the door."""
+    sent = {"actor": who, **{key: value for key, value in fields.items() if value is not None}}
+    if "seat_of" in sent:
+        sent["from"] = sent.pop("seat_of")
+    understood = parse(action, [("json/plain", json.dumps(sent).encode())], "signal")
+    assert isinstance(understood, Message), understood
+    assert understood.action is Action(action)
+    return understood
+
+
+def check(before: Case, step: Step) -> None:
+    """Assert what holds of every step, whatever led to it."""
+    case = step.case
+    # A case is carried into continued runs as JSON.
+    assert Case.model_validate_json(case.model_dump_json()) == case
+    _check_records(step)
+    _check_outcome(before, step)
+    if case.plan is not None:
+        _check_people(case)
+
+
+def _check_records(step: Step) -> None:
+    for record in step.records[:-1]:
+        assert record.state is None
+    if step.records:
+        assert step.records[-1].state == step.case.summary()
+    for place, record in enumerate(step.records):
+        waiting = step.case.waiting_for() if record.settles else None
+        made = event(step.case, record, ORIGIN, str(place), waiting)
+        assert len(canonical(made.body)) < MAX_BODY_BYTES
+
+
+def _check_outcome(before: Case, step: Step) -> None:
+    decided = [record for record in step.records if record.kind is Kind.DECIDED]
+    if before.outcome is None:
+        assert len(decided) == (step.case.outcome is not None)
+        return
+    told = step.case
+    assert (told.outcome, told.status, told.stage) == (before.outcome, before.status, None)
+    assert (told.reviews, told.revision) == (before.reviews, before.revision)
+    assert {record.kind for record in step.records} <= AFTER_THE_OUTCOME
+
+
+def _check_people(case: Case) -> None:
+    requester = case.known_plan().requester.id
+    seen: set[tuple[str, str]] = set()
+    for review in case.reviews:
+        behind = {review.person.id, review.on_behalf_of.id if review.on_behalf_of else ""}
+        assert requester not in behind
+        if review.counts and review.action is not Action.REQUEST_CHANGES:
+            assert (review.stage, review.person.id) not in seen
+            seen.add((review.stage, review.person.id))
+    reviewed = case.reviewers_by_stage
+    for plan in case.known_plan().stages:
+        for other in plan.distinct_from:
+            assert not set(reviewed.get(plan.name, [])) & set(reviewed.get(other, []))
