@@ -1,10 +1,9 @@
-"""Append events to the ledger: idempotent, because each event carries its own key."""
+"""Write a step to the ledger: idempotent, because each step carries its number."""
 
 from temporalio import activity
 
 from activities.errors import permanent
-from placet.domain.ledger import LedgerEvent
-from placet.domain.orders import Receipts
+from placet.domain.ledger import LedgerStep, WrittenStep
 from placet.ports import Recorder
 
 
@@ -16,12 +15,11 @@ class LedgerActivities:
         self._recorder = recorder
 
     @activity.defn(name="ledger.append")
-    async def append(self, events: list[LedgerEvent]) -> Receipts:
-        """Append events in one transaction; an event that is there already keeps its receipt.
+    async def append(self, step: LedgerStep) -> WrittenStep:
+        """Append a step's events in one transaction; a step that is there already comes back.
 
         Raises:
-            ApplicationError: The ledger holds another event under the same id, or another story
-                under the same request id.
+            ApplicationError: The ledger holds another story under the same request id.
         """
         with permanent():
-            return Receipts(receipts=tuple(await self._recorder.append(events)))
+            return await self._recorder.append_step(step)

@@ -13,6 +13,7 @@ from activities.payment import PaymentActivities
 from activities.planning import PlanningActivities
 from activities.reviewers import ReviewerActivities
 from placet.directory import YamlDirectory
+from placet.heartbeats import Heartbeats
 from placet.interceptors import LogContext
 from placet.notify.files import FileNotifier, LogNotifier
 from placet.payments.spool import Spool
@@ -22,6 +23,7 @@ from placet.registry import PIPELINES
 from placet.settings import Settings
 
 GRACE = timedelta(seconds=30)
+BEAT = timedelta(seconds=2)
 SLOTS = 100
 CACHED = 1_000
 
@@ -75,7 +77,9 @@ def build_worker(  # noqa: PLR0913 - tests replace any of the parts
             notices.deliver,
             payment.pay,
         ],
-        interceptors=[LogContext()],
+        interceptors=[LogContext(), Heartbeats()],
+        # Temporal's library holds beats back for as long as it is allowed to.
+        max_heartbeat_throttle_interval=BEAT,
         activity_executor=ThreadPoolExecutor(SLOTS),
         max_concurrent_activities=SLOTS,
         max_concurrent_local_activities=SLOTS,

@@ -3,7 +3,13 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from placet.domain.ledger import LedgerEvent, Receipt, RecordedEvent
+from placet.domain.ledger import (
+    LedgerEvent,
+    LedgerStep,
+    Receipt,
+    RecordedEvent,
+    WrittenStep,
+)
 from placet.domain.ledger_rows import (
     AssignmentRow,
     ConsumeResult,
@@ -24,6 +30,10 @@ class Recorder(Protocol):
 
     async def append(self, events: Sequence[LedgerEvent]) -> list[Receipt]:
         """Append events in one transaction and return their receipts, in the same order."""
+        ...
+
+    async def append_step(self, step: LedgerStep) -> WrittenStep:
+        """Append a step's events in one transaction, or return what it first came to."""
         ...
 
     async def put_content(self, data: bytes, media_type: str) -> str:

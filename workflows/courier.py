@@ -1,6 +1,7 @@
 """Delivers notices beside the case: a slow mail server never holds up a decision."""
 
 import asyncio
+from collections.abc import Callable
 from datetime import timedelta
 
 from temporalio import workflow
@@ -12,9 +13,10 @@ with workflow.unsafe.imports_passed_through():
     from placet.domain.case import Case
     from placet.domain.orders import NoticeOrder
     from placet.domain.plan import PersonRef
-    from placet.domain.record import Notice, Record
+    from placet.domain.record import Notice, Record, Undelivered
     from placet.domain.vocabulary import Kind
 
+from workflows.durable import ALIVE
 from workflows.journal import Journal
 
 ATTEMPT = timedelta(seconds=30)
@@ -25,9 +27,10 @@ RETRY = RetryPolicy(maximum_interval=timedelta(minutes=5))
 class Courier:
     """Sends a case's notices, each in a task of its own."""
 
-    def __init__(self, journal: Journal) -> None:
-        """Write to ``journal`` what became of them."""
+    def __init__(self, journal: Journal, report: Callable[[Undelivered], None]) -> None:
+        """Seal in ``journal`` what says that they were sent; ``report`` those that were not."""
         self._journal = journal
+        self._report = report
         self._under_way: dict[int, asyncio.Task[None]] = {}
 
     @property
@@ -37,35 +40,38 @@ class Courier:
 
     def send(self, case: Case, notice: Notice) -> None:
         """Begin to deliver ``notice``."""
-        order = NoticeOrder(
-            notice=notice, event=self._journal.seal(case, _record(case, notice, Kind.NOTIFIED))
-        )
-        self._under_way[notice.number] = asyncio.create_task(self._deliver(case, order))
+        order = NoticeOrder(notice=notice, event=self._journal.seal(case, _record(case, notice)))
+        self._under_way[notice.number] = asyncio.create_task(self._deliver(order))
 
-    async def _deliver(self, case: Case, order: NoticeOrder) -> None:
+    async def _deliver(self, order: NoticeOrder) -> None:
         notice = order.notice
         try:
             await workflow.execute_activity_method(
                 NoticeActivities.deliver,
                 order,
                 start_to_close_timeout=ATTEMPT,
+                heartbeat_timeout=ALIVE,
                 schedule_to_close_timeout=PATIENCE,
                 retry_policy=RETRY,
                 summary=f"{notice.kind.value} to {_names(notice.to)}",
             )
         except ActivityError as error:
-            problem = str(error.cause or error)
-            record = _record(case, notice, Kind.NOTICE_FAILED).model_copy(
-                update={"reason": problem[:500], "at": workflow.now()}
+            self._report(
+                Undelivered(
+                    number=notice.number,
+                    kind=notice.kind,
+                    to=notice.to,
+                    stage=notice.stage,
+                    problem=str(error.cause or error)[:500],
+                )
             )
-            await self._journal.append([self._journal.seal(case, record)])
         finally:
             del self._under_way[notice.number]
 
 
-def _record(case: Case, notice: Notice, kind: Kind) -> Record:
+def _record(case: Case, notice: Notice) -> Record:
     return Record(
-        kind=kind,
+        kind=Kind.NOTIFIED,
         at=notice.at,
         stage=notice.stage,
         data={

@@ -27,6 +27,9 @@ PATIENT_RETRY = RetryPolicy(
     maximum_interval=timedelta(seconds=20),
 )
 
+ALIVE = timedelta(seconds=10)
+"""An activity's worker that is silent for so long is dead; another one takes over."""
+
 Result = TypeVar("Result")
 
 
@@ -70,6 +73,7 @@ async def _patiently(activity: Callable[[Any, Any], Any], order: Any, summary: s
             activity,
             order,
             start_to_close_timeout=PATIENT,
+            heartbeat_timeout=ALIVE,
             retry_policy=PATIENT_RETRY,
             summary=summary,
         )

@@ -14,7 +14,6 @@ the directory, let the pure case move, write the ledger, and only then answer, n
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -24,12 +23,13 @@ from temporalio.common import RawValue, RetryPolicy
 from temporalio.exceptions import ActivityError, ApplicationError
 
 with workflow.unsafe.imports_passed_through():
-    from pydantic import JsonValue
+    from pydantic import JsonValue, ValidationError
 
     from activities.planning import PlanningActivities
     from activities.reviewers import ReviewerActivities
     from placet.domain import progress, reception
     from placet.domain.case import Case, Outcome, Step
+    from placet.domain.ledger import Receipt
     from placet.domain.message import UPDATE, Malformed, Message, parse, read_json
     from placet.domain.orders import (
         Assessment,
@@ -39,19 +39,22 @@ with workflow.unsafe.imports_passed_through():
         EffectOrder,
         EffectResult,
         GateState,
+        Given,
         OpenOrder,
         Planned,
         PlanOrder,
+        StepOutcome,
     )
     from placet.domain.plan import Opening
-    from placet.domain.record import Record
+    from placet.domain.record import Record, Undelivered
     from placet.domain.review import Answer, Call
     from placet.domain.story import details
-    from placet.domain.vocabulary import Action, EffectState, Kind, Status
+    from placet.domain.vocabulary import EffectState, Kind, Status
 
 from workflows.alarm import Alarm
 from workflows.courier import Courier
-from workflows.durable import durably
+from workflows.durable import ALIVE, durably
+from workflows.inbox import Entry, Inbox, Tick
 from workflows.journal import Journal
 
 NO_REQUEST = RawValue(Payload())
@@ -59,15 +62,6 @@ NO_REQUEST = RawValue(Payload())
 
 EFFECT_ATTEMPT = timedelta(minutes=2)
 EFFECT_RETRY = RetryPolicy(maximum_interval=timedelta(minutes=1))
-
-
-@dataclass
-class Entry:
-    """Something that came in, and the answer once it has one."""
-
-    content: Message | Malformed | EffectResult | ApplicationError
-    decision_id: str = ""
-    answer: Answer | None = None
 
 
 class Gate:
@@ -82,21 +76,22 @@ class Gate:
             effect: The name of what follows an approval, as permits have it.
         """
         info = workflow.info()
-        state = GateState.model_validate_json(start.payload.data) if info.continued_run_id else None
+        state = _carried(start) if info.continued_run_id else None
         self._start = start
         self._case = (
             state.case
             if state
             else Case(request_id=info.workflow_id, pipeline=pipeline, effect_name=effect)
         )
-        self._unnamed = state.unnamed if state else 0
-        self._journal = Journal(state.steps if state else 0)
-        self._courier = Courier(self._journal)
-        self._alarm = Alarm()
-        self._inbox: deque[Entry] = deque()
-        if state:
-            self._inbox.extend(Entry(content=m) for m in state.malformed)
-            self._inbox.extend(Entry(content=m, decision_id=key) for key, m in state.messages)
+        self._signals = state.signals if state else 0
+        self._journal = Journal(state.events, state.steps) if state else Journal()
+        self._courier = Courier(self._journal, self._on_undelivered)
+        self._inbox = Inbox()
+        self._alarm = Alarm(self._on_alarm)
+        for key, malformed in state.malformed if state else ():
+            self._inbox.put(Entry(malformed, key))
+        for key, message in state.messages if state else ():
+            self._inbox.put(Entry(message, key))
         self._closing = False
         self._driver: asyncio.Task[None] | None = None
         self._result: EffectResult | None = None
@@ -135,15 +130,17 @@ class Gate:
                 activity,
                 self._effect_order(),
                 start_to_close_timeout=EFFECT_ATTEMPT,
+                heartbeat_timeout=ALIVE,
                 retry_policy=EFFECT_RETRY,
                 summary=f"{self._case.effect_name} of {self._case.request_id}",
             )
-            report = Entry(content=done)
+            self._result = done
+            report = Entry(done, "effect")
         except ActivityError as error:
             if not isinstance(error.cause, ApplicationError):
                 raise
-            report = Entry(content=error.cause)
-        self._inbox.append(report)
+            report = Entry(error.cause, "effect")
+        self._inbox.put(report)
         await workflow.wait_condition(
             lambda: self._case.effect is not EffectState.PENDING or self._stopped()
         )
@@ -156,7 +153,7 @@ class Gate:
         self._closing = True
         while self._inbox or not self._stopped() or not workflow.all_handlers_finished():
             await workflow.wait_condition(
-                lambda: self._stopped() and workflow.all_handlers_finished()
+                lambda: self._stopped() and (bool(self._inbox) or workflow.all_handlers_finished())
             )
             self._check_driver()
             if self._inbox:
@@ -178,7 +175,9 @@ class Gate:
     # The doors. They only put things into the inbox.
 
     def _on_signal(self, name: str, arguments: Sequence[RawValue]) -> None:
-        self._enter(parse(name, [_plain(value) for value in arguments], "signal"))
+        self._signals += 1
+        plain = [_plain(value) for value in arguments]
+        self._enter(parse(name, plain, "signal"), plain, f"signal-{self._signals}")
 
     def _check_update(self, message: RawValue) -> None:
         understood = parse(UPDATE, [_plain(message)], "update")
@@ -186,7 +185,10 @@ class Gate:
             raise ApplicationError(understood.problem, type="malformed", non_retryable=True)
 
     async def _on_update(self, message: RawValue) -> Answer:
-        entry = self._enter(parse(UPDATE, [_plain(message)], "update"))
+        plain = [_plain(message)]
+        info = workflow.current_update_info()
+        key = f"update-{info.id if info else ''}"
+        entry = self._enter(parse(UPDATE, plain, "update"), plain, key)
         await workflow.wait_condition(lambda: entry.answer is not None)
         answer = entry.answer
         if answer is None or not answer.accepted:
@@ -209,13 +211,19 @@ class Gate:
             "plan": case.plan.model_dump(mode="json") if case.plan else None,
         }
 
-    def _enter(self, content: Message | Malformed) -> Entry:
-        key = content.decision_id if isinstance(content, Message) else None
-        if key is None:
-            self._unnamed += 1
-            key = f"unnamed-{self._unnamed}"
-        entry = Entry(content=content, decision_id=key)
-        self._inbox.append(entry)
+    def _on_alarm(self, instant: datetime) -> None:
+        self._inbox.put(Entry(Tick(), f"tick-{instant.isoformat()}"))
+
+    def _on_undelivered(self, notice: Undelivered) -> None:
+        self._inbox.put(Entry(notice, f"notice-{notice.number}"))
+
+    def _enter(
+        self, content: Message | Malformed, plain: list[tuple[str, bytes]], key: str
+    ) -> Entry:
+        # Of a message that nobody understood only the fingerprint is kept.
+        size = sum(len(data) for _, data in plain) if isinstance(content, Message) else 1_000
+        entry = Entry(content, key, size)
+        self._inbox.put(entry)
         return entry
 
     # The driver: the only one that moves the case.
@@ -240,6 +248,7 @@ class Gate:
         return (
             self._case.outcome is None
             and workflow.info().is_continue_as_new_suggested()
+            and self._inbox.can_be_carried
             and self._courier.idle
             and workflow.all_handlers_finished()
         )
@@ -248,47 +257,38 @@ class Gate:
         self._alarm.set(self._case.next_due(), f"next due of {self._case.request_id}")
         workflow.set_current_details(details(self._case))
         await workflow.wait_condition(
-            lambda: bool(self._inbox) or self._alarm.rung or self._closing or self._should_renew()
+            lambda: bool(self._inbox) or self._closing or self._should_renew()
         )
-        if self._alarm.rung and not self._inbox:
-            await self._turn()
 
     async def _turn(self) -> None:
-        """Take what has come in, in order; then do what is due.
+        """Take what has come in, in order.
 
-        A decision and a deadline that reach the workflow together are taken in this order, so the
-        person wins (rule 7).
+        The timer stands behind whoever reached the workflow in the same task, so the person wins,
+        and before those who came later, so that nobody can hold it off (rule 7).
         """
         now = workflow.now()
-        if self._inbox and _is_resubmission(self._inbox[0]):
-            await self._resubmit(self._inbox.popleft(), now)
+        batch = self._inbox.take()
+        if batch[0].resubmits:
+            await self._resubmit(batch[0], now)
             return
-        batch = self._take_batch()
         known = await self._assess(batch, now)
         step = Step(case=self._case)
         if known.roster is not None:
             step = _after(step, progress.refreshed(step.case, known.roster, now))
         actors = iter(known.actors)
-        answers: list[tuple[Entry, Answer]] = []
+        taken: list[Entry] = []
+        given: list[Given] = []
         while batch:
             entry = batch.popleft()
-            taken = self._take(step.case, entry, actors, now)
-            step = _after(step, taken)
-            if taken.answer is not None:
-                answers.append((entry, taken.answer))
+            taken.append(entry)
+            then = self._take(step.case, entry, actors, now)
+            if then.answer is not None:
+                given.append(_given(entry, then, len(step.records), given))
+            step = _after(step, then)
             if step.case.wants_stage:
-                self._inbox.extendleft(reversed(batch))
+                self._inbox.put_back(batch)
                 break
-        due = step.case.next_due()
-        if due is not None and due <= now:
-            step = _after(step, progress.timers_fired(step.case, now))
-        await self._commit(step, answers)
-
-    def _take_batch(self) -> deque[Entry]:
-        batch: deque[Entry] = deque()
-        while self._inbox and not _is_resubmission(self._inbox[0]):
-            batch.append(self._inbox.popleft())
-        return batch
+        await self._commit(step, taken, given)
 
     def _take(self, case: Case, entry: Entry, actors: Any, now: datetime) -> Step:
         match entry.content:
@@ -297,11 +297,14 @@ class Gate:
                 return reception.received(case, call, now)
             case Malformed() as malformed:
                 return reception.misunderstood(case, malformed, now)
-            case EffectResult() as result:
-                self._result = result
+            case EffectResult():
                 return progress.effect_done(case, now)
+            case Undelivered() as notice:
+                return progress.notice_failed(case, notice, now)
             case ApplicationError() as error:
                 return progress.effect_failed(case, error.message, now)
+            case Tick():
+                return progress.timers_fired(case, now)
 
     async def _plan(self) -> None:
         now = workflow.now()
@@ -311,7 +314,7 @@ class Gate:
             planned = await durably(
                 PlanningActivities.make_plan, order, Planned, "plan the request"
             )
-        except (ApplicationError, ValueError, RecursionError) as error:
+        except (ApplicationError, ValueError) as error:
             await self._commit(progress.unplannable(self._case, _problem(error), now))
             return
         step = progress.planned(self._case, planned.plan, planned.digest, now)
@@ -342,7 +345,7 @@ class Gate:
                 step = _opened(reception.resubmitted(step, call, now), planned.opening, now)
             except ApplicationError as error:
                 step = reception.bad_resubmission(self._case, call, _problem(error), now)
-        await self._commit(step, [(entry, step.answer)] if step.answer else [])
+        await self._commit(step, [entry], [_given(entry, step)] if step.answer else [])
 
     async def _open_stage(self) -> None:
         now, case = workflow.now(), self._case
@@ -391,30 +394,52 @@ class Gate:
         )
         return await durably(ReviewerActivities.assess, order, Assessment, "look at the directory")
 
-    async def _commit(self, step: Step, answers: Sequence[tuple[Entry, Answer]] = ()) -> None:
-        """Write the step's events; only then is it true, answered and acted upon."""
-        events = [self._journal.seal(step.case, record) for record in step.records]
-        receipts = await self._journal.append(events)
-        case = step.case
-        for record, receipt in zip(step.records, receipts, strict=True):
-            for entry, answer in answers:
-                if record.decision_id == answer.decision_id and answer.event is None:
-                    entry.answer = answer.model_copy(
-                        update={
-                            "event": receipt.event_id,
-                            "leaf": receipt.leaf,
-                            "seq": receipt.seq,
-                        }
-                    )
-                    case = reception.receipted(case, entry.answer)
-        self._case = case
-        for entry, answer in answers:
-            entry.answer = entry.answer or answer
-        for notice in step.notices:
-            self._courier.send(case, notice)
-        if case.outcome is not None:
+    async def _commit(
+        self, step: Step, taken: Sequence[Entry] = (), given: Sequence[Given] = ()
+    ) -> None:
+        """Write the step; only then is it true, answered and acted upon.
+
+        Args:
+            step: What the case makes of it.
+            taken: What the step has taken out of the inbox.
+            given: What the callers are told.
+        """
+        wanted = StepOutcome(
+            case=step.case,
+            events=self._journal.events,
+            taken=tuple(entry.key for entry in taken),
+            answers=tuple(given),
+            notices=step.notices,
+        )
+        outcome, receipts = await self._journal.write(step.records, wanted)
+        if outcome is not wanted:
+            # A worker that died had taken this step, perhaps with less or other messages in hand.
+            self._inbox.put_back([entry for entry in taken if entry.key not in outcome.taken])
+            taken = [entry for entry in taken if entry.key in outcome.taken]
+        entries = {e.key: e for e in (*taken, *self._inbox.remove(outcome.taken))}
+        self._case = outcome.case
+        for each in outcome.answers:
+            answer = self._receipted(each, receipts)
+            if each.key in entries:
+                entries[each.key].answer = answer
+        for notice in outcome.notices:
+            self._courier.send(self._case, notice)
+        if self._case.outcome is not None:
             self._alarm.set(None, "")
-            workflow.set_current_details(details(case))
+            workflow.set_current_details(details(self._case))
+
+    def _receipted(self, given: Given, receipts: Sequence[Receipt]) -> Answer:
+        """Put the receipt into an answer, and keep it for when the same decision comes again."""
+        if given.place is None:
+            return given.answer
+        receipt = receipts[given.place]
+        answer = given.answer.model_copy(
+            update={"event": receipt.event_id, "leaf": receipt.leaf, "seq": receipt.seq}
+        )
+        known = self._case.answers.get(answer.decision_id)
+        if known is not None and known.answer == given.answer:
+            self._case = reception.receipted(self._case, answer)
+        return answer
 
     # The end.
 
@@ -449,12 +474,11 @@ class Gate:
         """Return what a continued run needs: also what has come in and not been taken."""
         return GateState(
             case=self._case,
+            events=self._journal.events,
             steps=self._journal.steps,
-            unnamed=self._unnamed,
-            messages=tuple(
-                (e.decision_id, e.content) for e in self._inbox if isinstance(e.content, Message)
-            ),
-            malformed=tuple(e.content for e in self._inbox if isinstance(e.content, Malformed)),
+            signals=self._signals,
+            messages=self._inbox.messages(),
+            malformed=self._inbox.malformed(),
         )
 
     def _outcome(self) -> Outcome:
@@ -492,8 +516,24 @@ def _opened(step: Step, opening: Opening | None, now: datetime) -> Step:
     )
 
 
-def _is_resubmission(entry: Entry) -> bool:
-    return isinstance(entry.content, Message) and entry.content.action is Action.RESUBMIT
+def _given(entry: Entry, step: Step, before: int = 0, given: Sequence[Given] = ()) -> Given:
+    """Find the record that ``step``'s answer is about, ``before`` records being ahead of it."""
+    answer = step.answer
+    assert answer is not None  # noqa: S101 - the callers have looked
+    for index, record in enumerate(step.records):
+        if record.decision_id == answer.decision_id:
+            return Given(key=entry.key, answer=answer, place=before + index)
+    # The same decision id came twice in one batch: both get the receipt of the first.
+    same = [each for each in given if each.answer == answer]
+    return Given(key=entry.key, answer=answer, place=same[0].place if same else None)
+
+
+def _carried(start: RawValue) -> GateState | None:
+    """Return the state of the run before; None when this run is a retry or a cron's next run."""
+    try:
+        return GateState.model_validate_json(start.payload.data)
+    except ValidationError:
+        return None
 
 
 def _plain(value: RawValue) -> tuple[str, bytes]:
@@ -507,7 +547,12 @@ def _request(start: RawValue) -> Any:
     if encoding != "json/plain":
         got = f"with encoding {encoding}" if encoding else "without a request"
         raise ValueError(f"started {got}; start it with one JSON object")
-    return read_json(data)
+    try:
+        return read_json(data)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(
+            f"started with what is not valid JSON ({error}); start it with one JSON object"
+        ) from error
 
 
 def _problem(error: Exception) -> str:

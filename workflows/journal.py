@@ -10,8 +10,8 @@ with workflow.unsafe.imports_passed_through():
     from activities.ledger import LedgerActivities
     from placet.domain.case import Case
     from placet.domain.envelope import Origin, event
-    from placet.domain.ledger import LedgerEvent, Receipt
-    from placet.domain.orders import Receipts
+    from placet.domain.ledger import LedgerEvent, LedgerStep, Receipt, WrittenStep
+    from placet.domain.orders import StepOutcome
     from placet.domain.record import Record
 
 from workflows.durable import durably
@@ -21,12 +21,13 @@ class Journal:
     """Writes one case's events.
 
     Attributes:
-        steps: How many events have been given a key; a continued run goes on counting.
-        last: The receipt of the last append.
+        events: How many events have been given a key; a continued run goes on counting.
+        steps: How many steps have been written, likewise.
+        last: The receipt of the last event written.
     """
 
-    def __init__(self, steps: int = 0) -> None:
-        """Go on after ``steps`` events."""
+    def __init__(self, events: int = 0, steps: int = 0) -> None:
+        """Go on after so many events and steps."""
         info = workflow.info()
         self.origin = Origin(
             namespace=info.namespace,
@@ -35,6 +36,7 @@ class Journal:
             run_id=info.run_id,
             task_queue=info.task_queue,
         )
+        self.events = events
         self.steps = steps
         self.last: Receipt | None = None
         # A continued run does not know what the inbox was last told, so it tells it again.
@@ -42,20 +44,40 @@ class Journal:
 
     def seal(self, case: Case, record: Record) -> LedgerEvent:
         """Give a record its key and its envelope."""
-        self.steps += 1
+        self.events += 1
         waiting = None
         if record.settles:
             now = case.waiting_for()
             if now != self._waiting:
                 waiting = self._waiting = now
-        return event(case, record, self.origin, str(self.steps), waiting)
+        return event(case, record, self.origin, str(self.events), waiting)
 
-    async def append(self, events: Sequence[LedgerEvent]) -> list[Receipt]:
-        """Append events in one transaction; returns when they are committed."""
-        if not events:
-            return []
-        receipts = await durably(
-            LedgerActivities.append, list(events), Receipts, "append to the ledger"
+    async def write(
+        self, records: Sequence[Record], outcome: StepOutcome
+    ) -> tuple[StepOutcome, tuple[Receipt, ...]]:
+        """Write a step's records in one transaction; returns when they are committed.
+
+        Returns:
+            What the step came to, and its receipts: what was asked for, unless a worker that died
+            has written the step before. Then that is what happened.
+        """
+        if not records:
+            return outcome, ()
+        events = tuple(self.seal(outcome.case, record) for record in records)
+        self.steps += 1
+        step = LedgerStep(
+            stream=outcome.case.request_id,
+            chain=self.origin.first_run_id,
+            number=self.steps,
+            outcome=outcome.model_copy(update={"events": self.events}).model_dump_json(),
+            events=events,
         )
-        self.last = receipts.receipts[-1]
-        return list(receipts.receipts)
+        written = await durably(
+            LedgerActivities.append, step, WrittenStep, f"write step {self.steps} to the ledger"
+        )
+        self.last = written.receipts[-1]
+        if written.known is not None:
+            outcome = StepOutcome.model_validate_json(written.known)
+            self.events = outcome.events
+            self._waiting = None
+        return outcome, written.receipts

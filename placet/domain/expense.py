@@ -230,7 +230,7 @@ def payable(request: ExpenseRequest, rates: RateTable) -> Money:
 def facts(request: ExpenseRequest, rates: RateTable, today: date) -> dict[str, JsonValue]:
     """What a policy's conditions may look at: flat names to JSON values.
 
-    ``total`` and ``largest_line`` are euros as decimal strings, so that the ledger keeps them exact.
+    ``total`` and ``largest_line`` are euros as decimal strings: exact in the ledger, too.
 
     Args:
         request: The expense.

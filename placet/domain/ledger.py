@@ -64,6 +64,37 @@ class Receipt(Stored):
     recorded: UtcInstant
 
 
+class LedgerStep(Stored):
+    """The events of one step of a workflow, and what the step came to.
+
+    Attributes:
+        stream: The request's id; every event is of it.
+        chain: The workflow's first run id, which continued runs share.
+        number: 1, 2, 3 … within the chain.
+        outcome: What the workflow goes on with, as JSON.
+        events: At least one.
+    """
+
+    stream: str = Field(min_length=1, max_length=1000)
+    chain: str
+    number: int = Field(ge=1)
+    outcome: str
+    events: tuple[LedgerEvent, ...] = Field(min_length=1)
+
+
+class WrittenStep(Stored):
+    """What stands in the ledger for a step.
+
+    Attributes:
+        receipts: Of the step's events, in their order.
+        known: None when this call wrote the step. Else the outcome it was first written with, by
+            a worker that died before Temporal heard of it; the receipts are those of its events.
+    """
+
+    receipts: tuple[Receipt, ...]
+    known: str | None = None
+
+
 class RecordedEvent(LedgerEvent):
     """An event read back, with its place and its leaf."""
 

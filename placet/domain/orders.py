@@ -8,11 +8,11 @@ from pydantic import AwareDatetime, Field, JsonValue
 
 from placet.domain.base import Stored
 from placet.domain.case import Case
-from placet.domain.ledger import LedgerEvent, Receipt
+from placet.domain.ledger import LedgerEvent
 from placet.domain.message import Malformed, Message
 from placet.domain.plan import Opening, PersonRef, Plan, Roster, StagePlan
 from placet.domain.record import Notice
-from placet.domain.review import Actor
+from placet.domain.review import Actor, Answer
 from placet.domain.vocabulary import Action
 
 
@@ -92,10 +92,37 @@ class Assessment(Stored):
     actors: tuple[Actor, ...] = ()
 
 
-class Receipts(Stored):
-    """The receipts of one append, in the order of its events."""
+class Given(Stored):
+    """An answer to what came in under ``key``.
 
-    receipts: tuple[Receipt, ...]
+    ``place`` is that of its record among the step's, or None for an answer that has its receipt.
+    """
+
+    key: str
+    answer: Answer
+    place: int | None
+
+
+class StepOutcome(Stored):
+    """What a step came to: all that the gate goes on with once the step is in the ledger.
+
+    A worker may die after the ledger has the step and before Temporal does. The workflow task is
+    then tried again, perhaps later and with more messages, and would decide otherwise; so the
+    ledger keeps the outcome, and the second try takes it over.
+
+    Attributes:
+        case: The case after the step, without the step's receipts.
+        events: How many events had been given an id.
+        taken: Keys of what the step has taken out of the inbox.
+        answers: What the callers are told.
+        notices: What people are to be written.
+    """
+
+    case: Case
+    events: int
+    taken: tuple[str, ...] = ()
+    answers: tuple[Given, ...] = ()
+    notices: tuple[Notice, ...] = ()
 
 
 class NoticeOrder(Stored):
@@ -158,11 +185,18 @@ class CaseResult(Stored):
 class GateState(Stored):
     """What a gate carries into a continued run.
 
-    ``messages`` are those that came in and have not been taken yet, with their decision ids.
+    Attributes:
+        case: Where it stands.
+        events: How many events have been given an id.
+        steps: How many steps have been written.
+        signals: How many signals have come.
+        messages: Those that have not been taken yet, with their keys.
+        malformed: Those that nobody could understand, likewise.
     """
 
     case: Case
+    events: int
     steps: int
-    unnamed: int
+    signals: int
     messages: tuple[tuple[str, Message], ...] = ()
-    malformed: tuple[Malformed, ...] = ()
+    malformed: tuple[tuple[str, Malformed], ...] = ()

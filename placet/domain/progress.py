@@ -11,7 +11,7 @@ from placet.domain.case import Case, Step
 from placet.domain.deciding import end, escalate, pass_stage, permit_id, settle
 from placet.domain.draft import Draft
 from placet.domain.plan import DeadlineAction, Opening, Plan, Roster, Seat, utc
-from placet.domain.record import NoticeKind
+from placet.domain.record import NoticeKind, Undelivered
 from placet.domain.review import Actor
 from placet.domain.stage import OpenStage
 from placet.domain.text import TEXT_LIMIT, clean_text
@@ -213,6 +213,23 @@ def _deadline(draft: Draft) -> None:
         end(draft, Status.REJECTED, DecidedBy.TIMEOUT, f"{reason}; the policy then rejects")
     else:
         end(draft, Status.EXPIRED, DecidedBy.TIMEOUT, reason)
+
+
+def notice_failed(case: Case, undelivered: Undelivered, now: datetime) -> Step:
+    """Record that a notice could not be delivered; nothing waits for it."""
+    draft = Draft(case, now)
+    people: list[JsonValue] = [person.id for person in undelivered.to]
+    draft.record(
+        Kind.NOTICE_FAILED,
+        reason=undelivered.problem,
+        stage=undelivered.stage,
+        data={
+            "notice": undelivered.kind.value,
+            "number": undelivered.number,
+            "to": people,
+        },
+    )
+    return draft.done()
 
 
 def effect_done(case: Case, now: datetime) -> Step:

@@ -51,6 +51,16 @@ class NoticeKind(StrEnum):
     EFFECT_FAILED = "effect_failed"
 
 
+class Undelivered(Stored):
+    """A notice that could not be delivered, and why."""
+
+    number: int
+    kind: "NoticeKind"
+    to: tuple[PersonRef, ...]
+    stage: str | None = None
+    problem: str
+
+
 class Notice(Stored):
     """A message to people, in facts; an adapter makes sentences of it.
 

@@ -6,6 +6,7 @@ database's own functions; this class translates values and errors.
 
 import json
 import re
+import zlib
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, LiteralString
@@ -15,7 +16,13 @@ from psycopg.rows import DictRow
 
 from placet.db import Pool, translated_errors
 from placet.domain.errors import InvalidInputError, NotFoundError
-from placet.domain.ledger import LedgerEvent, Receipt, RecordedEvent
+from placet.domain.ledger import (
+    LedgerEvent,
+    LedgerStep,
+    Receipt,
+    RecordedEvent,
+    WrittenStep,
+)
 from placet.domain.ledger_rows import (
     AssignmentRow,
     ConsumeResult,
@@ -62,6 +69,29 @@ class PostgresLedger:
         batch = batch_of(events)
         async with self._statement() as connection:
             return await _append(connection, batch)
+
+    async def append_step(self, step: LedgerStep) -> WrittenStep:
+        """Append a step's events in one transaction, or return what it came to the first time.
+
+        Raises:
+            ConflictError: The request's id has the story of another workflow in the ledger, or an
+                id was recorded with other content.
+            InvalidInputError: See :meth:`append`.
+        """
+        told = {
+            "stream": step.stream,
+            "chain": step.chain,
+            "number": step.number,
+            "outcome": zlib.compress(step.outcome.encode()),
+        }
+        async with self._statement() as connection:
+            cursor = await connection.execute(sql.APPEND_STEP, told | batch_of(step.events))
+            rows = await cursor.fetchall()
+        known = rows[0]["known"]
+        return WrittenStep(
+            receipts=tuple(Receipt(**row) for row in rows),
+            known=None if known is None else zlib.decompress(known).decode(),
+        )
 
     async def timeline(self, request: str) -> list[RecordedEvent]:
         """Return a request's events in order; an unknown request has none."""

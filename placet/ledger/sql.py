@@ -6,6 +6,14 @@ select encode(event_id, 'hex') as event_id, seq, stream_seq, encode(leaf, 'hex')
                     %(occurred)s::timestamptz[], %(bodies)s::bytea[])
 """
 
+APPEND_STEP = """
+select encode(event_id, 'hex') as event_id, seq, stream_seq, encode(leaf, 'hex') as leaf, recorded,
+       known
+  from audit.append_step(%(stream)s, %(chain)s, %(number)s, %(outcome)s::bytea,
+                         %(event_ids)s::bytea[], %(streams)s::text[], %(kinds)s::text[],
+                         %(occurred)s::timestamptz[], %(bodies)s::bytea[])
+"""
+
 RECEIPTS = """
 select encode(event_id, 'hex') as event_id, seq, stream_seq, encode(leaf, 'hex') as leaf, recorded
   from audit.receipt

@@ -50,6 +50,7 @@ select r.rolname, g.object || ' ' || g.privilege_type
 APPEND_TYPES = (
     "bytea[],text[],text[],timestamp with time zone[],bytea[],bytea[],text[],bytea[],text[]"
 )
+STEP_TYPES = "text,text,bigint,bytea,bytea[],text[],text[],timestamp with time zone[],bytea[]"
 PAYMENT_TYPES = "text,text,text,text,text,numeric,text,text,text,text,text"
 EXPECTED = {
     # The application is what its two groups are, and nothing of its own.
@@ -61,6 +62,7 @@ EXPECTED = {
         "schema content USAGE",
         "schema effect USAGE",
         f"function audit.append({APPEND_TYPES}) EXECUTE",
+        f"function audit.append_step({STEP_TYPES}) EXECUTE",
         "function content.put(bytea,text) EXECUTE",
         "function content.get(bytea) EXECUTE",
         "function effect.consume(text,text,text) EXECUTE",
@@ -103,6 +105,10 @@ EXPECTED = {
         "schema audit USAGE",
         "schema content USAGE",
         "relation audit.pii DELETE",
+        "relation audit.step DELETE",
+        "column audit.step.stream SELECT",
+        "column audit.step.number SELECT",
+        "column audit.step.recorded SELECT",
         "column audit.pii.digest SELECT",
         "column audit.pii.subject SELECT",
         "column audit.pii.key_id SELECT",

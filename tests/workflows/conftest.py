@@ -1,7 +1,6 @@
 """A real Temporal server that can skip time, a real Postgres, and a worker per test."""
 
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -28,8 +27,13 @@ async def client(temporal_address: str) -> Client:
 
 
 @pytest.fixture
-async def office(client: Client, ledger: PostgresLedger, tmp_path: Path) -> AsyncIterator[Office]:
+def closed_office(client: Client, ledger: PostgresLedger, tmp_path: Path) -> Office:
+    """Give an office whose worker the test starts."""
+    return Office(client, ledger, tmp_path)
+
+
+@pytest.fixture
+async def office(closed_office: Office) -> AsyncIterator[Office]:
     """Give an office with a worker."""
-    office = Office(client, ledger, tmp_path)
-    async with office.worker():
-        yield office
+    async with closed_office.worker():
+        yield closed_office

@@ -1,25 +1,33 @@
 """An office for tests: people, a policy, a worker, and short words for what people do."""
 
+import asyncio
 import secrets
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-from temporalio.client import Client, WorkflowHandle
+import pytest
+from temporalio.client import Client, WorkflowHandle, WorkflowHistory, WorkflowUpdateFailedError
+from temporalio.exceptions import ApplicationError
 from temporalio.testing import TimeSkipper
 
 from placet.bootstrap import build_worker
+from placet.directory import load_directory
 from placet.domain.ledger import RecordedEvent
 from placet.domain.orders import CaseResult
 from placet.domain.people import Directory
 from placet.domain.record import Notice
 from placet.ledger import PostgresLedger
 from placet.policy.loader import PolicyFolder
+from placet.ports import Ledger, Notifier
 from placet.settings import Settings
 
-HERE = Path(__file__).parent
+POLICIES = Path(__file__).parent / "policies"
+PATIENCE = 20.0
+"""How long a test waits for something that has to happen, in seconds."""
+
 Handle = WorkflowHandle[Any, CaseResult]
 
 
@@ -30,9 +38,11 @@ class Mailbox:
         self.notices: dict[str, Notice] = {}
 
     async def deliver(self, key: str, notice: Notice) -> None:
+        """Keep a notice."""
         self.notices[key] = notice
 
     def kinds(self) -> list[str]:
+        """Return the kinds of the notices in the order in which the cases made them."""
         return [n.kind.value for n in sorted(self.notices.values(), key=lambda n: n.number)]
 
 
@@ -43,9 +53,11 @@ class People:
         self.directory = directory
 
     def snapshot(self) -> Directory:
+        """Return everybody as they are now."""
         return self.directory
 
     def change(self, person_id: str, **changes: Any) -> None:
+        """Change one person's entry."""
         people = [
             p.model_dump(mode="json", by_alias=True) | (changes if p.id == person_id else {})
             for p in self.directory.people
@@ -54,6 +66,7 @@ class People:
         self.directory = Directory.model_validate(whole)
 
     def remove(self, person_id: str) -> None:
+        """Let somebody leave the company."""
         self.change(person_id, active=False)
 
 
@@ -81,18 +94,27 @@ class Office:
     """Starts cases and acts in them."""
 
     def __init__(
-        self, client: Client, ledger: PostgresLedger, home: Path, policies: Path | None = None
+        self,
+        client: Client,
+        ledger: PostgresLedger,
+        home: Path,
+        *,
+        policies: Path = POLICIES,
+        task_queue: str | None = None,
     ) -> None:
-        from placet.directory import load_directory
-
         self.client = client
         self.ledger = ledger
+        self.writes_to: Ledger = ledger
         self.skipper = TimeSkipper(client)
         self.mail = Mailbox()
-        self.people = People(load_directory(HERE / "policies" / "directory.yaml"))
-        self.policies = PolicyFolder(policies or HERE / "policies")
+        self.notifier: Notifier = self.mail
+        self.people = People(load_directory(POLICIES / "directory.yaml"))
+        self.policies = PolicyFolder(policies)
         self.settings = Settings.from_environment(
-            {"PLACET_HOME": str(home), "PLACET_TASK_QUEUE": f"test-{secrets.token_hex(6)}"}
+            {
+                "PLACET_HOME": str(home),
+                "PLACET_TASK_QUEUE": task_queue or f"test-{secrets.token_hex(6)}",
+            }
         )
 
     @asynccontextmanager
@@ -101,39 +123,109 @@ class Office:
         async with build_worker(
             self.client,
             self.settings,
-            self.ledger,
+            self.writes_to,
             policies=self.policies,
             directory=self.people,
-            notifier=self.mail,
+            notifier=self.notifier,
             graceful=timedelta(0),
         ):
             yield
 
     async def submit(self, request: Any = None, *, name: str | None = None) -> Handle:
         """Start a case; it waits until time is skipped."""
-        request = expense() if request is None else request
-        return await self.client.start_workflow(
+        return await self.start([expense() if request is None else request], name=name)
+
+    async def start(self, arguments: list[Any], *, name: str | None = None) -> Handle:
+        """Start a case with whatever arguments."""
+        handle = await self.client.start_workflow(
             "expense",
-            request,
+            args=arguments,
             id=name or f"expense-{secrets.token_hex(6)}",
             task_queue=self.settings.task_queue,
             result_type=CaseResult,
         )
+        return cast("Handle", handle)
+
+    async def result(self, handle: Handle) -> CaseResult:
+        """Return how a case ended, once it has; also of a handle that knows no types."""
+        async with asyncio.timeout(PATIENCE):
+            return CaseResult.model_validate(await handle.result())
 
     async def skip(self, handle: Handle, **duration: float) -> None:
         """Let time pass for a case."""
         await self.skipper.fast_forward(handle, timedelta(**duration))
 
+    async def signal(self, handle: Handle, action: str, actor: str, **more: Any) -> None:
+        """Act by signal, which does not answer."""
+        await handle.signal(action, {"actor": actor, **more})
+
     async def decide(self, handle: Handle, action: str, actor: str, **more: Any) -> dict[str, Any]:
-        """Act by update, which answers."""
-        message: Mapping[str, Any] = {"action": action, "actor": actor, **more}
+        """Act by update, which answers once everything that came before has been taken."""
+        message = {"action": action, "actor": actor, **more}
         answer: dict[str, Any] = await handle.execute_update("decide", message)
         return answer
 
+    async def refusal(
+        self, handle: Handle, action: str, actor: str, **more: Any
+    ) -> tuple[str, str]:
+        """Act by update, expect to be refused, and return why: the code and the sentence."""
+        with pytest.raises(WorkflowUpdateFailedError) as caught:
+            await self.decide(handle, action, actor, **more)
+        cause = caught.value.cause
+        assert isinstance(cause, ApplicationError)
+        assert cause.non_retryable
+        return cause.type or "", cause.message
+
+    async def settled(self, handle: Handle) -> dict[str, Any]:
+        """Return the status after everything that was sent before has been taken."""
+        await self.decide(handle, "comment", "carol@example.com", reason="I only look.")
+        return await self.status(handle)
+
+    async def status(self, handle: Handle) -> dict[str, Any]:
+        """Return the case as the query tells it."""
+        told: dict[str, Any] = await handle.query("status")
+        return told
+
+    async def waits_for(self, handle: Handle) -> list[str]:
+        """Return the ids of the people from whom the case expects something."""
+        return [row["person"] for row in (await self.status(handle))["waiting_for"]]
+
     async def kinds(self, handle: Handle) -> list[str]:
-        """Return the kinds of a case's events in order, without the notices."""
-        return [e.kind for e in await self.timeline(handle) if "notice" not in e.kind]
+        """Return the kinds of a case's events in order, without notices and comments."""
+        return [
+            event.kind
+            for event in await self.timeline(handle)
+            if "notice" not in event.kind and "commented" not in event.kind
+        ]
 
     async def timeline(self, handle: Handle) -> list[RecordedEvent]:
         """Return a case's events."""
         return await self.ledger.timeline(handle.id)
+
+    async def told(self, handle: Handle, kind: str) -> list[dict[str, Any]]:
+        """Return the bodies of a case's events of one kind."""
+        return [dict(e.body) for e in await self.timeline(handle) if e.kind == kind]
+
+    async def recorded(self, handle: Handle, kind: str, times: int = 1) -> None:
+        """Wait until the ledger has events of one kind."""
+
+        async def there() -> bool:
+            return len(await self.told(handle, kind)) >= times
+
+        await eventually(there, f"{times} {kind} in the ledger of {handle.id}")
+
+    async def history(self, handle: Handle) -> WorkflowHistory:
+        """Return a case's history."""
+        return await handle.fetch_history()
+
+
+async def eventually(
+    condition: Callable[[], Awaitable[bool]], what: str, patience: float = PATIENCE
+) -> None:
+    """Wait until ``condition`` holds; fail, naming ``what``, when it does not in time."""
+    try:
+        async with asyncio.timeout(patience):
+            while not await condition():  # noqa: ASYNC110 - other processes raise no event here
+                await asyncio.sleep(0.02)
+    except TimeoutError:
+        pytest.fail(f"waited {patience:.0f} s for {what}")

@@ -1,0 +1,44 @@
+"""Tell Temporal that an activity's worker is alive, so that a dead one is noticed in seconds.
+
+Without it an attempt that died with its worker is only repeated when its whole time is over.
+"""
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+from temporalio import activity
+from temporalio.worker import (
+    ActivityInboundInterceptor,
+    ExecuteActivityInput,
+    Interceptor,
+)
+
+_BEATS_IN_TIMEOUT = 4
+"""Three may be lost or late before the worker counts as dead."""
+
+
+class Heartbeats(Interceptor):
+    """Beats for every activity that was scheduled with a heartbeat timeout, while it runs."""
+
+    def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:  # noqa: A002 - Temporal's name
+        """Stand before ``next``."""
+        return _Beating(next)
+
+
+class _Beating(ActivityInboundInterceptor):
+    async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002 - Temporal's name
+        timeout = activity.info().heartbeat_timeout
+        if timeout is None:
+            return await super().execute_activity(input)
+        beating = asyncio.create_task(_beat(timeout / _BEATS_IN_TIMEOUT))
+        try:
+            return await super().execute_activity(input)
+        finally:
+            beating.cancel()
+
+
+async def _beat(every: timedelta) -> None:
+    while True:
+        await asyncio.sleep(every.total_seconds())
+        activity.heartbeat()

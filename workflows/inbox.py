@@ -1,0 +1,111 @@
+"""What has come in and has not been taken: one queue for people, timers and effects.
+
+Messages are taken in batches of a bounded size, because a batch becomes one append to the ledger,
+and an append may have to travel through Temporal's history.
+"""
+
+from collections import deque
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from temporalio import workflow
+from temporalio.exceptions import ApplicationError
+
+with workflow.unsafe.imports_passed_through():
+    from placet.domain.message import UNNAMED, Malformed, Message
+    from placet.domain.orders import EffectResult
+    from placet.domain.record import Undelivered
+    from placet.domain.review import Answer
+    from placet.domain.vocabulary import Action
+
+BATCH_ENTRIES = 50
+BATCH_BYTES = 256 * 1024
+CARRIED_BYTES = 256 * 1024
+"""How much may be unread when a run is continued: it travels in the new run's start."""
+
+
+class Tick:
+    """The timer has rung. It stands in the queue behind whoever came in the same task."""
+
+
+@dataclass
+class Entry:
+    """Something that came in, and the answer once it has one.
+
+    Attributes:
+        content: What came.
+        key: What names it: the same however often the workflow task that brings it is tried.
+        size: In bytes, as it came.
+        answer: What the caller is told.
+    """
+
+    content: Message | Malformed | EffectResult | ApplicationError | Tick | Undelivered
+    key: str
+    size: int = 0
+    answer: Answer | None = None
+
+    @property
+    def decision_id(self) -> str:
+        """Return the caller's key for a decision, or one made from the entry's."""
+        told = self.content.decision_id if isinstance(self.content, Message) else None
+        return told or f"{UNNAMED}{self.key}"[:200]
+
+    @property
+    def resubmits(self) -> bool:
+        """Say whether this is a changed request, which has to be planned."""
+        return isinstance(self.content, Message) and self.content.action is Action.RESUBMIT
+
+
+class Inbox:
+    """The queue of a case."""
+
+    def __init__(self) -> None:
+        """Begin empty."""
+        self._entries: deque[Entry] = deque()
+
+    def __bool__(self) -> bool:
+        """Say whether anything waits."""
+        return bool(self._entries)
+
+    def put(self, entry: Entry) -> None:
+        """Add what has come in."""
+        self._entries.append(entry)
+
+    def remove(self, keys: Collection[str]) -> list[Entry]:
+        """Take out the entries with these keys, wherever they stand."""
+        taken = [entry for entry in self._entries if entry.key in keys]
+        self._entries = deque(entry for entry in self._entries if entry.key not in keys)
+        return taken
+
+    def put_back(self, entries: Sequence[Entry]) -> None:
+        """Return what was taken too early to the front, in its order."""
+        self._entries.extendleft(reversed(entries))
+
+    def take(self) -> deque[Entry]:
+        """Take the next batch in order: a changed request alone, or what can go together."""
+        batch: deque[Entry] = deque()
+        size = 0
+        while self._entries and len(batch) < BATCH_ENTRIES and size < BATCH_BYTES:
+            if batch and (self._entries[0].resubmits or batch[0].resubmits):
+                break
+            entry = self._entries.popleft()
+            size += entry.size
+            batch.append(entry)
+        return batch
+
+    @property
+    def can_be_carried(self) -> bool:
+        """Say whether a continued run can be given all that is here."""
+        carried = (Message, Malformed, Tick)
+        return (
+            all(isinstance(entry.content, carried) for entry in self._entries)
+            and sum(entry.size for entry in self._entries) <= CARRIED_BYTES
+        )
+
+    def messages(self) -> tuple[tuple[str, Message], ...]:
+        """Return the messages that wait, each with its key."""
+        return tuple((e.key, e.content) for e in self._entries if isinstance(e.content, Message))
+
+    def malformed(self) -> tuple[tuple[str, Malformed], ...]:
+        """Return what waits and nobody could understand, each with its key."""
+        return tuple((e.key, e.content) for e in self._entries if isinstance(e.content, Malformed))
