@@ -1,0 +1,145 @@
+"""What runs and is run: the local stack, its worker, a worker alone, and an empty namespace."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from placet.local.address import find_running
+from tests.cli.office import PATIENCE_SECONDS, Office, an_expense, run, start, until
+
+TEMPORAL = str(Path(sys.executable).parent / "temporal")
+ELSEWHERE = {"PLACET_TASK_QUEUE": "a-worker-alone"}
+
+
+def worker_of(office: Office) -> int:
+    """Return the process id of the stack's worker."""
+    found = [
+        int(path.parent.name)
+        for path in Path("/proc").glob("[0-9]*/cmdline")
+        if b"placet.cli.working" in _read(path)
+        and f"PLACET_HOME={office.home}".encode() in _read(path.with_name("environ")).split(b"\0")
+    ]
+    return found[0] if len(found) == 1 else 0
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
+
+
+def test_everything_is_told_by_status(office: Office) -> None:
+    said = office.placet("status", "--json")
+    assert said.code == 0, said
+    told = said.document
+    assert (told["temporal"], told["postgres"], told["worker"]) == ("answers", "answers", "works")
+    assert told["address"] == office.address
+    nobody = office.placet("status", env={"PLACET_TASK_QUEUE": "nobody-here"})
+    assert nobody.code == 3
+    assert "placet worker" in nobody.out
+
+
+def test_a_second_stack_in_the_same_directory_is_refused(office: Office) -> None:
+    said = office.placet("up")
+    assert said.code == 6
+    assert "already runs" in said.err
+    assert office.placet("status").code == 0
+
+
+def test_a_worker_that_is_killed_is_started_again_and_loses_nothing(office: Office) -> None:
+    case = office.submit("worker-killed")
+    office.until_pending(case)
+    first = worker_of(office)
+    os.kill(first, signal.SIGKILL)
+    approved = office.placet("approve", case, "--as", "bob", "--decision-id", "killed", "--json")
+    assert approved.code in {0, 8}, approved.err
+    assert office.placet("wait", case, "--timeout", "50").code == 0
+    until(lambda: worker_of(office) not in {0, first})
+    again = office.placet("approve", case, "--as", "bob", "--decision-id", "killed", "--json")
+    assert again.code == 0, again.err
+    shown = office.placet("show", case, "--json").document
+    assert [review["decision_id"] for review in shown["reviews"]] == ["killed"]
+    assert len(shown["payments"]) == 1
+
+
+def test_a_worker_stops_at_once_when_asked(office: Office) -> None:
+    for number in (signal.SIGTERM, signal.SIGINT):
+        worker = start("worker.py", env=office.environment(**ELSEWHERE))
+        assert worker.stderr is not None
+        assert json.loads(worker.stderr.readline())["event"] == "worker_started"
+        worker.send_signal(number)
+        _, log = worker.communicate(timeout=20)
+        assert worker.returncode == 0, log
+        assert json.loads(log.splitlines()[-1])["event"] == "worker_stopped"
+
+
+def test_a_worker_waits_for_what_is_down_and_then_gives_up(nowhere: dict[str, str]) -> None:
+    env = {**nowhere, "TEMPORAL_ADDRESS": "127.0.0.1:1", "PLACET_WAIT_SECONDS": "2"}
+    worker = start("worker.py", env=env)
+    _, log = worker.communicate(timeout=PATIENCE_SECONDS)
+    assert worker.returncode == 3, log
+    first, *_, last = log.splitlines()
+    waiting = json.loads(first)
+    assert (waiting["event"], waiting["for_what"]) == ("waiting", "Temporal")
+    assert last.startswith("placet worker: Temporal does not answer at 127.0.0.1:1")
+
+
+def test_a_worker_that_waits_stops_when_asked(nowhere: dict[str, str]) -> None:
+    worker = start("worker.py", env=nowhere)
+    assert worker.stderr is not None
+    assert "waiting" in worker.stderr.readline()
+    worker.terminate()
+    _, log = worker.communicate(timeout=20)
+    assert worker.returncode == 0, log
+
+
+def test_a_namespace_is_prepared_by_one_command(office: Office) -> None:
+    subprocess.run(  # noqa: S603 - the wheel's program
+        [
+            *(TEMPORAL, "operator", "namespace", "create", "--address", office.address),
+            *("--retention", "24h", "--namespace", "bare"),
+        ],
+        env=office.environment(),
+        check=True,
+        capture_output=True,
+        timeout=PATIENCE_SECONDS,
+    )
+    bare = {"TEMPORAL_ADDRESS": office.address, "TEMPORAL_NAMESPACE": "bare"}
+    text = json.dumps(an_expense("bare"))
+    # Servers learn of a namespace within seconds.
+    until(lambda: "placet setup" in office.placet("expense", "-", stdin=text, env=bare).err)
+    assert office.placet("expense", "-", stdin=text, env=bare).code == 3
+    prepared = office.placet("setup", "--json", env=bare)
+    assert prepared.code == 0, prepared.err
+    assert prepared.document["search_attributes"] == ["PlacetPipeline", "PlacetRequester"]
+    assert prepared.document["migrations"] == []
+    assert office.placet("setup", "--json", env=bare).document["search_attributes"] == []
+    until(lambda: office.placet("expense", "-", stdin=text, env=bare).code == 0)
+
+
+def test_a_database_is_migrated_where_something_says_which(
+    office: Office, nowhere: dict[str, str]
+) -> None:
+    assert office.placet("db", "migrate", "--json").document == {"migrations": []}
+    said = run("db", "migrate", env=nowhere)
+    assert said.code == 2
+    assert "PLACET_ADMIN_DATABASE_URL" in said.err
+
+
+def test_a_stack_is_brought_up_and_taken_down(tmp_path: Path, nowhere: dict[str, str]) -> None:
+    home = tmp_path / "another"
+    process = start("starter.py", "up", "--home", str(home), "--json", env=nowhere)
+    assert process.stdout is not None
+    exports = json.loads(process.stdout.readline())
+    assert exports["PLACET_HOME"] == str(home)
+    assert "placet_app" in exports["PLACET_DATABASE_URL"]
+    stopped = run("down", "--home", home, "--json", env=nowhere)
+    assert stopped.document == {"stopped": True}
+    _, err = process.communicate(timeout=PATIENCE_SECONDS)
+    assert process.returncode == 0, err
+    assert find_running(home) is None
+    assert run("down", "--home", home, "--json", env=nowhere).document == {"stopped": False}
