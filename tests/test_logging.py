@@ -95,6 +95,7 @@ def test_an_exception_is_one_line_of_json() -> None:
     assert "ValueError: invalid literal" in line["exception"]
 
 
+@pytest.mark.rule(number=12)
 @pytest.mark.usefixtures("restored")
 def test_a_terminal_gets_lines_for_people_that_nobody_can_forge() -> None:
     stream = _Terminal()
@@ -107,6 +108,7 @@ def test_a_terminal_gets_lines_for_people_that_nobody_can_forge() -> None:
         json.loads(line)
 
 
+@pytest.mark.rule(number=12)
 @given(st.text())
 def test_clean_text_is_obeyed_by_no_terminal(text: str) -> None:
     assert not any((ord(c) < 32 and c not in "\n\t") or 0x7F <= ord(c) < 0xA0 for c in clean(text))

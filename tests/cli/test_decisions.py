@@ -32,6 +32,7 @@ def rejected(office: Office) -> str:
     return case
 
 
+@pytest.mark.rule(number=3)
 def test_two_approvals_at_once_under_one_id_get_the_same_receipt(office: Office) -> None:
     case = office.submit("at-once")
     office.until_pending(case)
@@ -89,6 +90,7 @@ def test_a_used_decision_id_is_no_good_for_something_else(office: Office, pendin
     assert "used for something else" in other.err
 
 
+@pytest.mark.rule(number=7)
 def test_a_decision_on_an_ended_case_is_late_and_says_how_it_ended(
     office: Office, rejected: str
 ) -> None:
@@ -98,6 +100,7 @@ def test_a_decision_on_an_ended_case_is_late_and_says_how_it_ended(
     assert "too late" in said.err
 
 
+@pytest.mark.rule(number=3)
 def test_a_decision_repeated_after_the_end_gets_its_first_receipt(
     office: Office, rejected: str
 ) -> None:
@@ -116,6 +119,7 @@ def test_a_case_nobody_knows_is_not_found(office: Office, command: list[str]) ->
     assert "placet list" in said.err
 
 
+@pytest.mark.rule(number=4)
 def test_a_changed_request_is_resubmitted_and_then_approved(office: Office) -> None:
     case = office.submit("changes")
     office.until_pending(case)

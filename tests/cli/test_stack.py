@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from placet.local.address import find_running
 from tests.cli.office import PATIENCE_SECONDS, Office, an_expense, run, start, until
 
@@ -50,6 +52,7 @@ def test_a_second_stack_in_the_same_directory_is_refused(office: Office) -> None
     assert office.placet("status").code == 0
 
 
+@pytest.mark.rule(number=5)
 def test_a_worker_that_is_killed_is_started_again_and_loses_nothing(office: Office) -> None:
     case = office.submit("worker-killed")
     office.until_pending(case)

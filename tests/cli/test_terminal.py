@@ -16,6 +16,7 @@ EVIL = "\x1b]0;owned\x07\x1b[2J\x9b31m\u202egnp.exe\nforged: line\x00"
 OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 
 
+@pytest.mark.rule(number=12)
 @given(st.text())
 def test_safe_text_is_obeyed_by_no_terminal(text: str) -> None:
     shown = safe(text)
@@ -53,6 +54,7 @@ async def evil_case(office: Office) -> str:
     return case
 
 
+@pytest.mark.rule(number=12)
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -74,6 +76,7 @@ def test_a_malicious_case_is_shown_harmlessly(
     assert "owned" in said.out + said.err
 
 
+@pytest.mark.rule(number=12)
 def test_a_malicious_request_is_cleaned_at_the_door_and_still_decided(office: Office) -> None:
     evil = json.dumps(an_expense("evil-door", title=EVIL, purpose=EVIL))
     said = office.placet("expense", "-", stdin=evil)
