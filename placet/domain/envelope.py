@@ -89,12 +89,14 @@ def event(
 
 def _actor(actor: Actor, record: Record) -> dict[str, JsonValue]:
     person = actor.person
+    roles: list[JsonValue] = list(actor.roles)
     return {
         "id": person.id if person else None,
         "name": person.name if person else None,
         "address": actor.claimed,
         "on_behalf_of": record.on_behalf_of.id if record.on_behalf_of else None,
-        "role": ", ".join(actor.roles) or None,
+        "role": record.data.get("group"),
+        "roles": roles,
         "assurance": actor.assurance.value,
         "channel": record.channel,
     }
