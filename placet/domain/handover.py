@@ -1,6 +1,7 @@
 """How a seat changes hands: ``reassign``, by its holder or an administrator."""
 
 from placet.domain.case import Case
+from placet.domain.deciding import settle
 from placet.domain.draft import Draft
 from placet.domain.plan import PersonRef, Roster, Seat
 from placet.domain.record import NoticeKind
@@ -38,6 +39,8 @@ def reassign(draft: Draft, call: Call, person: PersonRef) -> str:
     )
     draft.record(Kind.REASSIGNED, call=call, data={"from": source.id, "to": target.id})
     draft.notify(NoticeKind.REVIEW_WANTED, (target,), f"in place of {source.name}")
+    # Somebody who could already stand in leaves the stage with one person less.
+    settle(draft)
     return f"{target.name} reviews in place of {source.name}"
 
 
