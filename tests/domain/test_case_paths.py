@@ -1,10 +1,13 @@
 """How a case goes its way: votes, ties, timers, escalations, hand-overs, and who is there."""
 
+import cProfile
+
 import pytest
 
-from placet.domain import progress
+from placet.domain import progress, reception
 from placet.domain.plan import DeadlineAction, RuleDecision, Selector, StuckAction, TakeOver
 from placet.domain.record import NoticeKind
+from placet.domain.review import Call
 from placet.domain.vocabulary import Kind, Refusal, Status
 from tests.support.cases import (
     BEGIN,
@@ -686,3 +689,30 @@ def test_the_effects_report_is_all_that_follows_an_approval() -> None:
     failed = progress.effect_failed(world.case, "\ud800" * 9_000_000, world.now)
     assert failed.case.outcome == world.case.outcome
     assert [record.kind for record in failed.records] == [Kind.EFFECT_FAILED]
+
+
+# Time in the worker.
+
+
+@pytest.mark.parametrize("delegating", [False, True])
+def test_two_hundred_reviews_of_fifty_people_are_little_work(*, delegating: bool) -> None:
+    names = [f"p{number}" for number in range(50)]
+    everybody = {
+        name: person(name, delegations=[away(to=names[place - 1])] if delegating else [])
+        for place, name in enumerate(names)
+    }
+    board = group("board", *names, approve="100%", reject="60%")
+    world = World(everybody, (stage("board", board),))
+    # The last of them never comes, so that the case stays open for all that follows.
+    sent = [message("approve", names[number % 49]) for number in range(200)]
+    actors = world.assess(sent).actors
+    case = world.case
+    with cProfile.Profile() as profile:
+        for number, (each, actor) in enumerate(zip(sent, actors, strict=True)):
+            call = Call(message=each, decision_id=f"unnamed-{number}", actor=actor)
+            case = reception.received(case, call, world.now).case
+    assert len(case.reviews) == 49
+    # Work is counted in calls, which are the same on every machine; these take about 0.1 s, where
+    # a workflow task may take two.
+    calls = sum(entry.callcount for entry in profile.getstats())
+    assert calls < 1_000_000

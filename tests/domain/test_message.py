@@ -56,23 +56,7 @@ values = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
     max_leaves=12,
 )
-fields = st.sampled_from(
-    [
-        "actor",
-        "action",
-        "verdict",
-        "reason",
-        "decision_id",
-        "digest",
-        "attestation",
-        "channel",
-        "from",
-        "seat_of",
-        "to",
-        "request",
-        "actorr",
-    ]
-)
+fields = st.sampled_from([*Message.model_fields, "from", "verdict", "actorr", ""])
 objects = st.dictionaries(
     fields, values | st.sampled_from(["bob", "approve", "a" * 64]), max_size=8
 )

@@ -51,9 +51,9 @@ Person = dict[str, Any]
 """A person as a directory's file has them."""
 
 
-def person(name: str, **fields: Any) -> Person:
-    """Return a directory entry called ``name``."""
-    return {"id": name, "name": name.title(), "addresses": [f"{name}@example.com"], **fields}
+def person(key: str, **fields: Any) -> Person:
+    """Return a directory entry with the id ``key``."""
+    return {"id": key, "name": key.title(), "addresses": [f"{key}@example.com"], **fields}
 
 
 def away(begin: str = "2026-03-01", end: str = "2026-04-30", **more: Any) -> dict[str, Any]:
@@ -270,6 +270,7 @@ class World:
             earlier=case.reviewers_by_stage,
             reassigned={holder: heir.id for holder, heir in case.reassigned.items()},
             open_holders=case.stage.open_holders(case.stage_reviews) if case.stage else None,
+            reached=case.stage.reached if case.stage else (),
             claims=tuple(
                 Claim(
                     actor=m.actor,

@@ -1,0 +1,382 @@
+"""Whatever happens to a case, in whatever order: the rules hold and it ends.
+
+A state machine throws everything at one case: reviews by anybody under any of their names, in
+batches and alone, early, late, repeated and malformed; people who leave, return, go away and
+delegate; hand-overs, changes and withdrawals; timers on time and after an outage.
+"""
+
+from typing import Any
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from placet.domain.case import Case, Step
+from placet.domain.message import Malformed, Message, parse
+from placet.domain.plan import (
+    Assurance,
+    DeadlineAction,
+    Seat,
+    Selector,
+    StagePlan,
+    StuckAction,
+    TakeOver,
+)
+from placet.domain.review import Answer
+from placet.domain.stage import OpenStage
+from placet.domain.vocabulary import Action, DecidedBy, Kind, Refusal, Status
+from tests.support.cases import Timers, World, away, digest, group, level, message, person, stage
+from tests.support.quorum import Voter, possible
+
+NAMES = ("ann", "bob", "cem", "dan", "eve", "rita")
+STAGES = ("first", "second", "third")
+MAX_ROUNDS = 2
+GONE = {Refusal.UNKNOWN_PERSON, Refusal.NOT_REVIEWER, Refusal.SEAT_FILLED}
+
+names = st.sampled_from(NAMES)
+others = st.sampled_from(NAMES[:5])
+selectors: st.SearchStrategy[Selector] = st.one_of(
+    st.sampled_from(["finance", "legal"]).map(lambda name: Selector(group=name)),
+    names.map(lambda name: Selector(person=name)),
+    st.sampled_from([Selector(role="boss"), Selector(manager_of="requester")]),
+)
+rungs = st.one_of(selectors, st.just(Selector(deputy_of="reviewers")))
+shares: st.SearchStrategy[int | str] = st.sampled_from([1, 2, 2, "50%", "100%"])
+hours = st.integers(20, 200)
+final_actions = st.sampled_from(
+    [None, DeadlineAction.APPROVE, DeadlineAction.REJECT, DeadlineAction.EXPIRE]
+)
+Drawn = tuple[list[StagePlan], dict[str, Timers]]
+
+
+@st.composite
+def plans(draw: st.DrawFn) -> Drawn:
+    stages: list[StagePlan] = []
+    timers: dict[str, Timers] = {}
+    for name in STAGES[: draw(st.integers(1, 3))]:
+        groups = [
+            group(
+                f"{name}-{place}",
+                *draw(st.lists(selectors, min_size=1, max_size=3)),
+                approve=draw(shares),
+                reject=draw(shares),
+            )
+            for place in range(draw(st.integers(1, 3)))
+        ]
+        ladder = tuple(
+            level(
+                f"{name}-level-{place}",
+                *draw(st.lists(rungs, min_size=1, max_size=2)),
+                mode=draw(st.sampled_from(TakeOver)),
+                approve=draw(shares),
+            )
+            for place in range(draw(st.integers(0, 3)))
+        )
+        different = draw(st.lists(st.sampled_from(STAGES), unique=True))
+        proof = st.sampled_from([Assurance.CLAIMED, Assurance.CLAIMED, Assurance.VERIFIED])
+        stages.append(
+            stage(
+                name,
+                *groups,
+                ladder=ladder,
+                assurance=draw(proof),
+                distinct_from=tuple(each.name for each in stages if each.name in different),
+                deadline_action=draw(st.sampled_from(DeadlineAction)),
+                final_action=draw(final_actions),
+                when_stuck=draw(st.sampled_from(StuckAction)),
+            )
+        )
+        deadline = draw(hours)
+        timers[name] = Timers(
+            deadline=deadline,
+            final=draw(st.sampled_from([None, deadline + 10, deadline + 100])),
+            reminders=tuple(sorted(draw(st.lists(hours, max_size=3)))),
+            escalations=tuple(draw(st.none() | hours) for _ in ladder),
+            recheck=draw(st.integers(1, 30)),
+        )
+    return stages, timers
+
+
+spellings = st.sampled_from(["{}", "{}@example.com", " {}@EXAMPLE.COM ", "{}+x@example.com"])
+callers = st.one_of(
+    st.builds(lambda spelling, name: spelling.format(name), spellings, names),
+    st.sampled_from(["mallory", "rita.two@example.com", "root"]),
+)
+keys = st.none() | st.sampled_from(["d1", "d2", "d3", "d4"])
+shown = st.sampled_from([None, None, None, digest(1), digest(2)])
+acts = st.sampled_from(["approve", "approve", "approve", "reject", "request_changes", "comment"])
+reviews = st.builds(
+    lambda act, who, key, what: message(act, who, decision_id=key, digest=what),
+    acts,
+    callers,
+    keys,
+    shown,
+)
+broken = st.sampled_from(
+    [b"", b"[]", b'{"actor": 1}', b'{"actor": "bob", "x": 1}', b"\xff", b"null"]
+)
+malformed = broken.map(lambda data: parse("approve", [("json/plain", data)], "signal"))
+
+
+class CaseMachine(RuleBasedStateMachine):
+    """One case among people who come and go."""
+
+    @initialize(drawn=plans(), managed=st.sampled_from(["ann", "bob", None]))
+    def submit(self, drawn: Drawn, managed: str | None) -> None:
+        """Draw a policy and submit the request."""
+        self.firsts: dict[str, Answer] = {}
+        self.votes: list[Voter] = []
+        stages, timers = drawn
+        people = {
+            "ann": person("ann", groups=["finance"], deputy="dan", delegations=[away(to="eve")]),
+            "bob": person("bob", groups=["finance", "legal"], deputy="rita"),
+            "cem": person("cem", groups=["legal"], roles=["boss"], delegations=[away(to="eve")]),
+            "dan": person("dan", groups=["finance"]),
+            "eve": person("eve"),
+            "root": person("root", roles=["placet-admin"]),
+            "rita": person(
+                "rita",
+                addresses=["rita@example.com", "rita.two@example.com"],
+                groups=["finance"],
+                roles=["boss", "placet-admin"],
+                manager=managed,
+            ),
+        }
+        self.world = World(people, stages, timers, max_rounds=MAX_ROUNDS, watch=self.look_at)
+
+    # What people do.
+
+    @rule(sent=st.lists(reviews | malformed, min_size=1, max_size=4), proven=st.booleans())
+    def messages(self, sent: list[Message | Malformed], *, proven: bool) -> None:
+        """Let anything come in, alone or together."""
+        self.remember(self.world.turn(*sent, verified=proven), sent)
+
+    @rule(turn=st.integers(0, 5), act=st.sampled_from(["approve", "approve", "reject"]))
+    def somebody_who_is_awaited_decides(self, turn: int, act: str) -> None:
+        """Let one of those who are asked decide."""
+        awaited = self.world.awaited
+        if awaited:
+            answer = self.world.send(act, awaited[turn % len(awaited)], verified=True)
+            # Unless the directory said meanwhile that they have left.
+            assert answer.accepted or answer.refusal in {Refusal.LATE, *GONE}
+
+    @precondition(lambda self: len(self.world.case.awaited) > 1)
+    @rule(acts=st.lists(st.sampled_from(["approve"] * 5 + ["reject"]), min_size=2, max_size=4))
+    def several_decide_together(self, acts: list[str]) -> None:
+        """Let several of them decide in the same turn."""
+        awaited = self.world.awaited
+        sent = [message(act, who) for act, who in zip(acts, awaited, strict=False)]
+        self.world.turn(*sent, verified=True)
+
+    @rule(turn=st.integers(0, 9), act=st.sampled_from(["approve", "reject"]))
+    def somebody_acts_for_another(self, turn: int, act: str) -> None:
+        """Let a stand-in decide, whether the holder has or not."""
+        seats = self.world.case.stage.seats() if self.world.case.stage else []
+        stand_ins = [somebody.id for seat in seats for somebody in seat.stand_ins]
+        if stand_ins:
+            self.world.send(act, stand_ins[turn % len(stand_ins)], verified=True)
+
+    @precondition(lambda self: self.world.case.rounds < MAX_ROUNDS)
+    @rule(turn=st.integers(0, 5))
+    def changes_are_wanted_and_made(self, turn: int) -> None:
+        """Send the request back, and have it resubmitted."""
+        awaited = self.world.awaited
+        if awaited:
+            self.world.send("request_changes", awaited[turn % len(awaited)], verified=True)
+        self.world.resubmit("rita")
+
+    @rule(turn=st.integers(0, 5), act=st.sampled_from(["approve", "reject"]))
+    def somebody_of_a_later_stage_is_early(self, turn: int, act: str) -> None:
+        """Let somebody decide before their stage opens."""
+        case = self.world.case
+        later = case.known_plan().stages[case.stage_index + 1 :]
+        seats = [seat for plan in later for seat in self.world.roster(plan).seats]
+        if seats:
+            self.world.send(act, seats[turn % len(seats)].holder.id, verified=True)
+
+    @rule(giver=callers, source=st.none() | names, taker=names)
+    def reassign(self, giver: str, source: str | None, taker: str) -> None:
+        """Let anybody try to hand a seat to anybody."""
+        answer = self.world.send("reassign", giver, seat_of=source, to=taker, verified=True)
+        if answer.accepted:
+            assert taker != "rita"
+
+    @rule(who=callers, key=keys, what=shown)
+    def resubmit(self, who: str, key: str | None, what: str | None) -> None:
+        """Let anybody try to change the request."""
+        before = self.world.case
+        answer = self.world.resubmit(who, key, digest=what)
+        known = key is not None and key in self.firsts
+        if answer.accepted and not known:
+            assert before.outcome is None
+            assert self.world.case.revision == before.revision + 1
+        self.remember([answer], [message("resubmit", who, decision_id=key, request={})])
+
+    @precondition(lambda self: self.world.case.revision > 1)
+    @rule(who=callers)
+    def withdraw(self, who: str) -> None:
+        """Let anybody try to withdraw it."""
+        before = self.world.case
+        if self.world.send("withdraw", who).accepted:
+            assert before.outcome is None
+            assert self.world.ending == ("withdrawn", "people")
+
+    # What happens to people.
+
+    @rule(name=others)
+    def leave_or_return(self, name: str) -> None:
+        """Somebody leaves the company, or comes back."""
+        entry = self.world.people[name]
+        entry["active"] = not entry.get("active", True)
+
+    @rule(name=others)
+    def go_away_or_come_back(self, name: str) -> None:
+        """Somebody is absent, or back."""
+        entry = self.world.people[name]
+        entry["absences"] = [] if entry.get("absences") else [away()]
+
+    @rule(name=names, to=names)
+    def delegate(self, name: str, to: str) -> None:
+        """Somebody lets somebody act for them, or no longer."""
+        entry = self.world.people[name]
+        entry["delegations"] = [] if name == to else [away(to=to)]
+
+    @rule(name=others, team=st.sampled_from(["finance", "legal"]))
+    def change_teams(self, name: str, team: str) -> None:
+        """Somebody changes their group."""
+        self.world.people[name]["groups"] = [team]
+
+    # What time does.
+
+    @rule(passed=st.integers(0, 15))
+    def time_passes(self, passed: int) -> None:
+        """Timers ring when they are due."""
+        self.world.after(passed)
+
+    @rule(passed=st.integers(1, 40))
+    def nobody_works_for_a_while(self, passed: int) -> None:
+        """The timers ring late, all at once."""
+        self.world.after_an_outage(passed)
+
+    # What must hold.
+
+    def remember(self, answers: list[Answer], sent: list[Any]) -> None:
+        """The same decision id gets the same answer, unless it is used for something else."""
+        named = [each.decision_id for each in sent if isinstance(each, Message)]
+        for key, answer in zip(named, answers, strict=True):
+            if key is None or answer.refusal is Refusal.DECISION_ID_REUSED:
+                continue
+            assert self.firsts.setdefault(key, answer) == answer
+
+    def look_at(self, before: Case, step: Step) -> None:
+        """Follow the votes by what is recorded, and count every stage that people have passed."""
+        for record in step.records:
+            if record.kind in {Kind.STAGE_OPENED, Kind.RESUBMITTED} or (
+                record.kind is Kind.ESCALATED and record.data["mode"] == "replace"
+            ):
+                self.votes = []
+            elif record.kind in {Kind.APPROVED, Kind.REJECTED}:
+                assert record.actor is not None
+                assert record.actor.person is not None
+                name = record.actor.person.id
+                given = next(
+                    each
+                    for each in reversed(step.case.reviews)
+                    if (each.person.id, each.stage) == (name, record.stage)
+                )
+                approves = record.kind is Kind.APPROVED
+                self.votes.append(Voter(name, given.seats, approves))
+            elif record.kind is Kind.STAGE_PASSED and record.data["by"] == "people":
+                self.count(before, step, record.stage)
+            elif record.kind is Kind.PERMIT_ISSUED:
+                assert step.case.status is Status.APPROVED
+        outcome = step.case.outcome
+        if outcome is not None and outcome.kind is Status.APPROVED:
+            if outcome.by is DecidedBy.PEOPLE:
+                assert set(step.case.passed_by) == {DecidedBy.PEOPLE}
+            assert len(step.case.passed) == len(step.case.known_plan().stages)
+
+    def count(self, before: Case, step: Step, name: str | None) -> None:
+        """A stage that people have passed has its approvals, counted without the code's help."""
+        plan = next(each for each in step.case.known_plan().stages if each.name == name)
+        table = before.stage if before.stage and before.stage.plan.name == name else None
+        if table is None:
+            return
+        groups = table.groups
+        needs = {}
+        for each in groups:
+            own = [seat for seat in self.seats(table) if seat.group == each.name]
+            needs[each.name] = each.approve.of(len(own))
+        assert possible(self.votes, needs), (plan.name, needs)
+        assert len({vote.person for vote in self.votes}) == len(self.votes)
+
+    def seats(self, table: OpenStage) -> list[Seat]:
+        """Return the seats of the groups that decide, as the directory has them at this moment."""
+        now = self.world.roster(table.plan)
+        names = {each.name for each in table.groups}
+        every = [*now.seats, *(seat for rung in now.ladder for seat in rung)]
+        return [seat for seat in every if seat.group in names]
+
+    @invariant()
+    def a_stage_that_is_open_can_still_be_approved(self) -> None:
+        """A stage out of reach is never left waiting: stuck is seen at once."""
+        case = self.world.case
+        if case.stage is None or case.tally is None:
+            return
+        voted = [
+            Voter(r.person.id, r.seats, r.action is Action.APPROVE)
+            for r in case.stage_reviews
+            if r.counts and r.action in {Action.APPROVE, Action.REJECT}
+        ]
+        seats = case.stage.seats()
+        there = {p.id for seat in seats for p in seat.reachable()} - {v.person for v in voted}
+        hopes = [
+            Voter(
+                name,
+                tuple(seat.key for seat in seats if any(p.id == name for p in seat.people())),
+                counts=True,
+                must_sit=False,
+            )
+            for name in sorted(there)
+        ]
+        assert possible([*voted, *hopes], case.tally.needs(Action.APPROVE))
+
+    @invariant()
+    def a_case_that_waits_says_when_it_moves_and_for_whom(self) -> None:
+        """Nothing waits without a timer and a person."""
+        case = self.world.case
+        waits = case.status in {Status.PENDING, Status.CHANGES_REQUESTED}
+        assert waits == (case.next_due() is not None) == (case.outcome is None)
+        assert (case.stage is None) == (not case.waiting_for())
+
+    @invariant()
+    def the_ledger_tells_of_one_outcome_at_most(self) -> None:
+        """The outcome, and the permit of an approval, are recorded once."""
+        decided = self.world.recorded(Kind.DECIDED)
+        assert len(decided) == (self.world.case.outcome is not None)
+        assert self.world.kinds.count(Kind.PERMIT_ISSUED) == (
+            self.world.case.status is Status.APPROVED
+        )
+        assert self.world.case.rounds <= MAX_ROUNDS
+
+    def teardown(self) -> None:
+        """Nobody does anything any more: the timers alone bring it to an end, in few steps."""
+        world = getattr(self, "world", None)
+        if world is None:
+            return
+        rings = 0
+        while (due := world.case.next_due()) is not None:
+            rings += 1
+            assert rings < 1_000
+            world.now = max(world.now, due)
+            world.turn()
+        assert world.case.outcome is not None
+
+
+TestCase = CaseMachine.TestCase
+TestCase.settings = settings(
+    max_examples=60,
+    stateful_step_count=25,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
