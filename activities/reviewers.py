@@ -1,12 +1,14 @@
 """Look at the directory: who may review now, and who a message is from. It only reads."""
 
+from collections.abc import Iterable
+
 from temporalio import activity
 
 from activities.errors import permanent
 from placet.attestation import AttestationError, Expected, verify
 from placet.domain.orders import Assessment, AssessOrder, Claim
 from placet.domain.people import Directory, Person
-from placet.domain.plan import Assurance, Roster
+from placet.domain.plan import Assurance, Roster, Seat
 from placet.domain.review import Actor
 from placet.domain.roster import roster
 from placet.ports import DirectoryPort
@@ -57,10 +59,8 @@ def _actor(order: AssessOrder, claim: Claim, directory: Directory, rosters: list
     person = directory.resolve(claim.actor)
     if person is None or not person.active:
         return Actor(claimed=claim.actor)
-    sits = [_sits(roster, person) for roster in rosters]
-    now = 0 if sits and sits[0] else None
-    later = next((i for i, here in enumerate(sits) if here), None) if now is None else None
-    stage = now if now is not None else later
+    later = _later_stage(order, person, rosters)
+    stage = order.stages[0].name if _sits_now(order, person, rosters) else later
     assurance, problem = _assurance(order, claim, person, stage)
     source = directory.resolve(claim.seat_of) if claim.seat_of else None
     target = directory.resolve(claim.to) if claim.to else None
@@ -70,19 +70,40 @@ def _actor(order: AssessOrder, claim: Claim, directory: Directory, rosters: list
         roles=(*person.roles, *person.groups),
         assurance=assurance,
         problem=problem,
-        later_stage=order.stages[later].name if later is not None else None,
+        later_stage=later,
         source=source.ref() if source else None,
         target=target.ref() if target and target.active else None,
     )
 
 
-def _sits(roster: Roster, person: Person) -> bool:
-    seats = [*roster.seats, *(seat for level in roster.ladder for seat in level)]
+def _sits_now(order: AssessOrder, person: Person, rosters: list[Roster]) -> bool:
+    """Say whether the open stage has a seat for this person, by itself or by an escalation."""
+    if not order.is_open or not rosters:
+        return False
+    ladder = rosters[0].ladder
+    reached = [seat for index in order.reached if index < len(ladder) for seat in ladder[index]]
+    return _is_among(person, (*rosters[0].seats, *reached))
+
+
+def _later_stage(order: AssessOrder, person: Person, rosters: list[Roster]) -> str | None:
+    """Return the first stage to come that has a seat for this person without an escalation."""
+    begin = 1 if order.is_open else 0
+    return next(
+        (
+            stage.name
+            for stage, roster in list(zip(order.stages, rosters, strict=True))[begin:]
+            if _is_among(person, roster.seats)
+        ),
+        None,
+    )
+
+
+def _is_among(person: Person, seats: Iterable[Seat]) -> bool:
     return any(somebody.id == person.id for seat in seats for somebody in seat.people())
 
 
 def _assurance(
-    order: AssessOrder, claim: Claim, person: Person, stage: int | None
+    order: AssessOrder, claim: Claim, person: Person, stage: str | None
 ) -> tuple[Assurance, str | None]:
     """Check the signature a claim carries, if it does."""
     if claim.attestation is None:
@@ -90,7 +111,7 @@ def _assurance(
     expected = Expected(
         request=order.request_id,
         digest=order.digest or "",
-        stage=order.stages[stage].name if stage is not None else None,
+        stage=stage,
         verdict=claim.action.value,
         decision_id=claim.decision_id,
     )

@@ -390,6 +390,7 @@ class Gate:
             earlier=case.reviewers_by_stage,
             reassigned={holder: person.id for holder, person in case.reassigned.items()},
             open_holders=case.stage.open_holders(case.stage_reviews) if case.stage else None,
+            reached=case.stage.reached if case.stage else (),
             claims=claims,
         )
         return await durably(ReviewerActivities.assess, order, Assessment, "look at the directory")

@@ -82,6 +82,7 @@ class AssessOrder(Stored):
     earlier: dict[str, list[str]] = Field(default_factory=dict)
     reassigned: dict[str, str] = Field(default_factory=dict)
     open_holders: list[str] | None = None
+    reached: tuple[int, ...] = ()
     claims: tuple[Claim, ...] = ()
 
 

@@ -153,7 +153,26 @@ class Office:
 
     async def skip(self, handle: Handle, **duration: float) -> None:
         """Let time pass for a case."""
-        await self.skipper.fast_forward(handle, timedelta(**duration))
+        async with asyncio.timeout(PATIENCE):
+            await self.skipper.fast_forward(handle, timedelta(**duration))
+
+    async def skip_until(
+        self, happened: Callable[[], Awaitable[bool]], handle: Handle, **duration: float
+    ) -> None:
+        """Let time pass until something has happened; the rest of the time need not come.
+
+        Time stands still while a task waits for a worker or an activity is under way.
+        """
+        skipping = asyncio.create_task(self.skipper.fast_forward(handle, timedelta(**duration)))
+        try:
+            await eventually(happened, f"{handle.id} while time is skipped")
+        finally:
+            skipping.cancel()
+
+    async def timer_fired(self, handle: Handle) -> bool:
+        """Say whether a timer of the case has fired."""
+        events = (await self.history(handle)).events
+        return any(e.HasField("timer_fired_event_attributes") for e in events)
 
     async def signal(self, handle: Handle, action: str, actor: str, **more: Any) -> None:
         """Act by signal, which does not answer."""
@@ -213,6 +232,15 @@ class Office:
             return len(await self.told(handle, kind)) >= times
 
         await eventually(there, f"{times} {kind} in the ledger of {handle.id}")
+
+    async def idle(self, handle: Handle) -> None:
+        """Wait until a case only waits: no task and no activity is under way."""
+
+        async def still() -> bool:
+            told = (await handle.describe()).raw_description
+            return not told.pending_activities and not told.HasField("pending_workflow_task")
+
+        await eventually(still, f"{handle.id} to be idle")
 
     async def history(self, handle: Handle) -> WorkflowHistory:
         """Return a case's history."""
