@@ -352,6 +352,21 @@ def test_a_take_over_voids_the_votes_and_lets_only_its_people_decide() -> None:
     assert world.ending == APPROVED
 
 
+def test_a_take_over_leaves_the_reviews_of_earlier_stages_alone() -> None:
+    board = level("board", "ann", "cem", mode=TakeOver.REPLACE)
+    stages = (
+        stage("first", group("first", "ann")),
+        stage("second", group("second", "bob"), ladder=(board,), distinct_from=("first",)),
+    )
+    timers = {"second": Timers(escalations=(10,))}
+    world = World(people("ann", "bob", "cem"), stages, timers)
+    world.send("approve", "ann")
+    world.after(10)
+    assert world.awaited == ["cem"]
+    world.after(24)
+    assert world.awaited == ["cem"]
+
+
 def test_people_who_join_raise_no_threshold_also_when_they_are_no_longer_named() -> None:
     names = ("ann", "bob", "cem")
     managers = {name: person(name, deputy=f"{name}-d") for name in names}
@@ -646,6 +661,18 @@ def test_a_hand_over_is_good_for_its_stage_only() -> None:
     world.send("reassign", "ann", to="bob")
     world.send("approve", "bob")
     assert world.awaited == ["ann"]
+
+
+def test_a_seat_handed_to_somebody_who_was_needed_elsewhere_shows_at_once() -> None:
+    ann = person("ann", absences=[away()], delegations=[away(to="cem")])
+    finance = group("finance", "ann", "bob", approve=2)
+    lead = stage("finance", finance, ladder=(level("lead", "eve"),))
+    world = World(people("bob", "cem", "eve", ann=ann), (lead,))
+    assert world.awaited == ["cem", "bob"]
+    # Cem can now fill Bob's seat or stand in for Ann, and not both.
+    assert world.send("reassign", "bob", to="cem").accepted
+    assert world.kinds[-2:] == [Kind.STAGE_STUCK, Kind.ESCALATED]
+    assert world.awaited == ["cem", "eve"]
 
 
 def test_an_administrator_hands_over_the_seat_of_somebody_who_is_ill() -> None:

@@ -27,7 +27,9 @@ def office(**fields: Any) -> World:
         "cleo": person("cleo"),
         "root": person("root", roles=["placet-admin"]),
         "gone": person("gone", active=False),
-        "rita": person("rita", addresses=["rita@example.com", "r.smith@example.com"]),
+        "rita": person(
+            "rita", addresses=["rita@example.com", "r.smith@example.com"], roles=["placet-admin"]
+        ),
     }
     stages = (
         stage("finance", group("finance", "bob", "ann", "cem", approve=2, reject=2)),

@@ -163,6 +163,23 @@ def test_everybody_who_has_voted_sits(drawn: Table) -> None:
     assert {seat: name for name, seat in seated.by_person.items()} == seated.by_seat
 
 
+def test_a_seat_that_a_rejection_fills_is_not_approved_by_its_holder_as_well() -> None:
+    finance, legal = group("finance", reject=2), group("legal", reject=2)
+    holders = (("finance", "ann"), ("finance", "bob"), ("legal", "ann"), ("legal", "cem"))
+    seats = tuple(seat(name, holder) for name, holder in holders)
+    table = opened(stage("review", finance, legal), Roster(seats=seats))
+    reviews = (
+        # Dan could act for Ann in legal, and nowhere else.
+        vote("dan", Action.REJECT, (("legal", "ann"),)),
+        vote("ann", Action.APPROVE, (("finance", "ann"), ("legal", "ann"))),
+        vote("bob", Action.APPROVE, (("finance", "bob"),)),
+    )
+    assert not Tally(table, reviews).approved
+    assert Tally(table, reviews).reachable
+    agreed = (*reviews, vote("cem", Action.APPROVE, (("legal", "cem"),)))
+    assert Tally(table, agreed).approved
+
+
 @pytest.mark.parametrize(
     ("threshold", "seats", "needed"),
     [
