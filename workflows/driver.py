@@ -1,0 +1,337 @@
+"""The driver: the only one that moves a case.
+
+It takes what is in the inbox, a batch at a time: looks at the directory, lets the pure case move,
+writes the step to the ledger, and only then answers, notifies and goes on (rules 1, 2 and 7).
+"""
+
+from collections import deque
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from temporalio import workflow
+from temporalio.common import RawValue
+from temporalio.exceptions import ApplicationError
+
+with workflow.unsafe.imports_passed_through():
+    from activities.planning import PlanningActivities
+    from activities.reviewers import ReviewerActivities
+    from placet.domain import progress, reception
+    from placet.domain.case import Case, Step
+    from placet.domain.ledger import Receipt
+    from placet.domain.message import Malformed, Message, read_json
+    from placet.domain.orders import (
+        Assessment,
+        AssessOrder,
+        Claim,
+        EffectResult,
+        Given,
+        OpenOrder,
+        Planned,
+        PlanOrder,
+        StepOutcome,
+    )
+    from placet.domain.plan import Opening
+    from placet.domain.record import Undelivered
+    from placet.domain.review import Answer, Call
+    from placet.domain.story import details
+    from placet.domain.vocabulary import Status
+
+from workflows.alarm import Alarm
+from workflows.courier import Courier
+from workflows.durable import durably
+from workflows.inbox import Entry, Inbox, Tick
+from workflows.journal import Journal
+from workflows.raw import plain
+
+
+class Driver:
+    """Moves one case.
+
+    Attributes:
+        case: Where it stands: what the ledger has, and nothing that it has not.
+        inbox: What has come in and has not been taken.
+        journal: Where it is written.
+        courier: Who writes to people.
+        closing: Set when the pipeline has done its work: the driver stops at an empty inbox.
+    """
+
+    def __init__(self, case: Case, start: RawValue, journal: Journal) -> None:
+        """Drive ``case``; ``start`` is the request of one that has not been planned."""
+        self.case = case
+        self.inbox = Inbox()
+        self.journal = journal
+        self.courier = Courier(journal, self._on_undelivered)
+        self.closing = False
+        self._start = start
+        self._alarm = Alarm(self._on_alarm)
+
+    async def run(self) -> None:
+        """Move the case until it is closing, or until its run should be continued as a new one."""
+        while True:
+            if self.case.status is Status.PLANNING:
+                await self._plan()
+            elif self.case.wants_stage:
+                await self._open_stage()
+            elif self._should_renew():
+                return
+            elif self.inbox:
+                await self._turn()
+            elif self.closing:
+                return
+            else:
+                await self._wait()
+
+    def _should_renew(self) -> bool:
+        """Say whether the history has grown long, and nothing is under way that would be lost."""
+        return (
+            self.case.outcome is None
+            and workflow.info().is_continue_as_new_suggested()
+            and self.inbox.can_be_carried
+            and self.courier.idle
+            and workflow.all_handlers_finished()
+        )
+
+    async def _wait(self) -> None:
+        self._alarm.set(self.case.next_due(), f"next due of {self.case.request_id}")
+        workflow.set_current_details(details(self.case))
+        await workflow.wait_condition(
+            lambda: bool(self.inbox) or self.closing or self._should_renew()
+        )
+
+    async def _turn(self) -> None:
+        """Take what has come in, in order.
+
+        The timer stands behind whoever reached the workflow in the same task, so the person wins,
+        and before those who came later, so that nobody can hold it off (rule 7).
+        """
+        now = workflow.now()
+        batch = self.inbox.take()
+        if batch[0].resubmits:
+            await self._resubmit(batch[0], now)
+            return
+        known = await self._assess(batch, now)
+        step = Step(case=self.case)
+        if known.roster is not None:
+            step = _after(step, progress.refreshed(step.case, known.roster, now))
+        actors = iter(known.actors)
+        taken: list[Entry] = []
+        given: list[Given] = []
+        while batch:
+            entry = batch.popleft()
+            taken.append(entry)
+            then = self._take(step.case, entry, actors, now)
+            if then.answer is not None:
+                given.append(_given(entry, then, len(step.records), given))
+            step = _after(step, then)
+            if step.case.wants_stage:
+                self.inbox.put_back(batch)
+                break
+        await self._commit(step, taken, given)
+
+    def _take(self, case: Case, entry: Entry, actors: Any, now: datetime) -> Step:
+        match entry.content:
+            case Message() as message:
+                call = Call(message=message, decision_id=entry.decision_id, actor=next(actors))
+                return reception.received(case, call, now)
+            case Malformed() as malformed:
+                return reception.misunderstood(case, malformed, now)
+            case EffectResult():
+                return progress.effect_done(case, now)
+            case Undelivered() as notice:
+                return progress.notice_failed(case, notice, now)
+            case ApplicationError() as error:
+                return progress.effect_failed(case, error.message, now)
+            case Tick():
+                return progress.timers_fired(case, now)
+
+    async def _plan(self) -> None:
+        now = workflow.now()
+        try:
+            request = _request(self._start)
+            order = PlanOrder(pipeline=self.case.pipeline, request=request, now=now)
+            planned = await durably(
+                PlanningActivities.make_plan, order, Planned, "plan the request"
+            )
+        except (ApplicationError, ValueError) as error:
+            await self._commit(progress.unplannable(self.case, _problem(error), now))
+            return
+        step = progress.planned(self.case, planned.plan, planned.digest, now)
+        await self._commit(_opened(step, planned.opening, now))
+
+    async def _resubmit(self, entry: Entry, now: datetime) -> None:
+        """Plan a changed request; one that cannot be planned leaves the case as it was."""
+        message = entry.content
+        assert isinstance(message, Message)  # noqa: S101 - _is_resubmission has made sure
+        known = await self._assess(deque([entry]), now)
+        call = Call(message=message, decision_id=entry.decision_id, actor=known.actors[0])
+        step = reception.may_resubmit(self.case, call, now)
+        if step is None:
+            plan = self.case.known_plan()
+            order = PlanOrder(
+                pipeline=self.case.pipeline,
+                request=message.request,
+                now=now,
+                policy=plan.policy.digest,
+                requester=plan.requester.id,
+                replaces=self.case.digest,
+            )
+            try:
+                planned = await durably(
+                    PlanningActivities.make_plan, order, Planned, "plan the changed request"
+                )
+                step = progress.replanned(self.case, planned.plan, planned.digest, now)
+                step = _opened(reception.resubmitted(step, call, now), planned.opening, now)
+            except ApplicationError as error:
+                step = reception.bad_resubmission(self.case, call, _problem(error), now)
+        await self._commit(step, [entry], [_given(entry, step)] if step.answer else [])
+
+    async def _open_stage(self) -> None:
+        now, case = workflow.now(), self.case
+        order = OpenOrder(
+            pipeline=case.pipeline,
+            plan=case.known_plan(),
+            stage=case.stage_index,
+            now=now,
+            earlier=case.reviewers_by_stage,
+            reassigned={holder: person.id for holder, person in case.reassigned.items()},
+        )
+        opening = await durably(PlanningActivities.open_stage, order, Opening, "open a stage")
+        await self._commit(progress.opened(case, opening, now))
+
+    async def _assess(self, batch: deque[Entry], now: datetime) -> Assessment:
+        """Ask the directory who these callers are, and who may review now."""
+        case = self.case
+        claims = tuple(
+            Claim(
+                actor=e.content.actor,
+                action=e.content.action,
+                decision_id=e.content.decision_id,
+                attestation=e.content.attestation,
+                seat_of=e.content.seat_of,
+                to=e.content.to,
+            )
+            for e in batch
+            if isinstance(e.content, Message)
+        )
+        if not claims and case.stage is None:
+            return Assessment()
+        plan = case.plan
+        stages = plan.stages[case.stage_index :] if plan and case.outcome is None else ()
+        order = AssessOrder(
+            pipeline=case.pipeline,
+            request_id=case.request_id,
+            digest=case.digest,
+            requester=plan.requester if plan else None,
+            stages=stages,
+            is_open=case.stage is not None,
+            now=now,
+            earlier=case.reviewers_by_stage,
+            reassigned={holder: person.id for holder, person in case.reassigned.items()},
+            open_holders=case.stage.open_holders(case.stage_reviews) if case.stage else None,
+            reached=case.stage.reached if case.stage else (),
+            claims=claims,
+        )
+        return await durably(ReviewerActivities.assess, order, Assessment, "look at the directory")
+
+    async def _commit(
+        self, step: Step, taken: Sequence[Entry] = (), given: Sequence[Given] = ()
+    ) -> None:
+        """Write the step; only then is it true, answered and acted upon.
+
+        Args:
+            step: What the case makes of it.
+            taken: What the step has taken out of the inbox.
+            given: What the callers are told.
+        """
+        wanted = StepOutcome(
+            case=step.case,
+            events=self.journal.events,
+            taken=tuple(entry.key for entry in taken),
+            answers=tuple(given),
+            notices=step.notices,
+        )
+        outcome, receipts = await self.journal.write(step.records, wanted)
+        if outcome is not wanted:
+            # A worker that died had taken this step, perhaps with less or other messages in hand.
+            self.inbox.put_back([entry for entry in taken if entry.key not in outcome.taken])
+            taken = [entry for entry in taken if entry.key in outcome.taken]
+        entries = {e.key: e for e in (*taken, *self.inbox.remove(outcome.taken))}
+        self.case = outcome.case
+        for each in outcome.answers:
+            answer = self._receipted(each, receipts)
+            if each.key in entries:
+                entries[each.key].answer = answer
+        for notice in outcome.notices:
+            self.courier.send(self.case, notice)
+        if self.case.outcome is not None:
+            self._alarm.set(None, "")
+            workflow.set_current_details(details(self.case))
+
+    def _receipted(self, given: Given, receipts: Sequence[Receipt]) -> Answer:
+        """Put the receipt into an answer, and keep it for when the same decision comes again."""
+        if given.place is None:
+            return given.answer
+        receipt = receipts[given.place]
+        answer = given.answer.model_copy(
+            update={"event": receipt.event_id, "leaf": receipt.leaf, "seq": receipt.seq}
+        )
+        known = self.case.answers.get(answer.decision_id)
+        if known is not None and known.answer == given.answer:
+            self.case = reception.receipted(self.case, answer)
+        return answer
+
+    def _on_alarm(self, instant: datetime) -> None:
+        self.inbox.put(Entry(Tick(), f"tick-{instant.isoformat()}"))
+
+    def _on_undelivered(self, notice: Undelivered) -> None:
+        self.inbox.put(Entry(notice, f"notice-{notice.number}"))
+
+
+def _after(first: Step, then: Step) -> Step:
+    """Return both steps as one."""
+    return then.model_copy(
+        update={
+            "records": (*first.records, *then.records),
+            "notices": (*first.notices, *then.notices),
+        }
+    )
+
+
+def _opened(step: Step, opening: Opening | None, now: datetime) -> Step:
+    """Open the first stage in the same breath, where there is one."""
+    if opening is None:
+        return step
+    return _after(step, progress.opened(step.case, opening, now)).model_copy(
+        update={"answer": step.answer}
+    )
+
+
+def _given(entry: Entry, step: Step, before: int = 0, given: Sequence[Given] = ()) -> Given:
+    """Find the record that ``step``'s answer is about, ``before`` records being ahead of it."""
+    answer = step.answer
+    assert answer is not None  # noqa: S101 - the callers have looked
+    for index, record in enumerate(step.records):
+        if record.decision_id == answer.decision_id:
+            return Given(key=entry.key, answer=answer, place=before + index)
+    # The same decision id came twice in one batch: both get the receipt of the first.
+    same = [each for each in given if each.answer == answer]
+    return Given(key=entry.key, answer=answer, place=same[0].place if same else None)
+
+
+def _request(start: RawValue) -> Any:
+    """Return the JSON the workflow was started with."""
+    encoding, data = plain(start)
+    if encoding != "json/plain":
+        got = f"with encoding {encoding}" if encoding else "without a request"
+        raise ValueError(f"started {got}; start it with one JSON object")
+    try:
+        return read_json(data)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(
+            f"started with what is not valid JSON ({error}); start it with one JSON object"
+        ) from error
+
+
+def _problem(error: Exception) -> str:
+    return getattr(error, "message", None) or str(error)
