@@ -97,6 +97,11 @@ def escalate(draft: Draft, index: int, why: str) -> None:
     draft.set(stage=stage.escalated(index))
     to = tuple(p for p in draft.case.awaited if p.id not in before)
     people: list[JsonValue] = [p.id for p in to]
+    draft.set(
+        stage=draft.open_stage().model_copy(
+            update={"last_escalation": draft.now, "newcomers": tuple(p.id for p in to)}
+        )
+    )
     draft.record(
         Kind.ESCALATED,
         reason=why,

@@ -184,10 +184,15 @@ def _stage_timers(draft: Draft) -> None:
 
 def _remind(draft: Draft) -> None:
     stage = draft.open_stage()
+    # Whoever an escalation has brought in at this very moment has just been written to.
+    just_called = stage.newcomers if stage.last_escalation == draft.now else ()
+    to = tuple(person for person in draft.case.awaited if person.id not in just_called)
+    if not to:
+        return
     draft.set(stage=stage.model_copy(update={"reminded": stage.reminded + 1}))
-    people: list[JsonValue] = [person.id for person in draft.case.awaited]
+    people: list[JsonValue] = [person.id for person in to]
     draft.record(Kind.REMINDED, data={"to": people, "number": stage.reminded + 1})
-    draft.notify(NoticeKind.REMINDER, draft.case.awaited)
+    draft.notify(NoticeKind.REMINDER, to)
 
 
 def _deadline(draft: Draft) -> None:

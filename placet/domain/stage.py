@@ -33,6 +33,8 @@ class OpenStage(Stored):
         checked: When the directory was last looked at.
         guests: Seats that joining levels have brought in; they raise no threshold, also when the
             directory no longer names them.
+        last_escalation: When a level last came in.
+        newcomers: Ids of those it brought in, who were written to at that moment.
     """
 
     plan: StagePlan
@@ -44,6 +46,8 @@ class OpenStage(Stored):
     extended: bool = False
     checked: AwareDatetime
     guests: tuple[SeatKey, ...] = ()
+    last_escalation: AwareDatetime | None = None
+    newcomers: tuple[str, ...] = ()
 
     @classmethod
     def at(cls, plan: StagePlan, opening: Opening, now: datetime) -> "OpenStage":

@@ -81,6 +81,7 @@ def test_every_group_has_to_approve_and_any_may_reject() -> None:
     assert world.case.outcome.reason == "not lawful"
 
 
+@pytest.mark.rule(number=9)
 def test_a_tie_that_nobody_can_break_escalates_at_once() -> None:
     board = group("board", "ann", "bob", approve="100%", reject="100%")
     chair = level("chair", "cem", mode=TakeOver.REPLACE)
@@ -99,6 +100,7 @@ def test_a_tie_without_a_ladder_ends_at_once() -> None:
     assert world.ending == ("rejected", "rule")
 
 
+@pytest.mark.rule(number=3)
 def test_two_hundred_approvals_of_one_case_count_once() -> None:
     world = World(people("bob"), (stage("lead", group("lead", "bob")),))
     answers = world.turn(*[message("approve", "bob") for _ in range(200)])
@@ -136,6 +138,7 @@ def test_a_request_that_cannot_be_planned_ends_whatever_is_wrong_with_it() -> No
 # Several seats, several hats.
 
 
+@pytest.mark.rule(number=6)
 def test_one_person_in_two_groups_fills_one_seat() -> None:
     both = (group("finance", "ann", "bob"), group("legal", "ann", "cem"))
     world = World(people("ann", "bob", "cem"), (stage("review", *both),))
@@ -147,6 +150,7 @@ def test_one_person_in_two_groups_fills_one_seat() -> None:
     assert world.ending == APPROVED
 
 
+@pytest.mark.rule(number=6)
 def test_a_delegate_votes_and_the_holder_finds_the_seat_filled() -> None:
     ann = person("ann", delegations=[away(to="dan")])
     finance = group("finance", "ann", "bob", approve=2)
@@ -191,6 +195,7 @@ def test_a_delegate_acts_for_the_holder_whose_seat_is_left() -> None:
     assert mine.on_behalf_of.id == "bob"
 
 
+@pytest.mark.rule(number=6)
 def test_the_requesters_delegate_gets_no_seat_from_them() -> None:
     rita = person("rita", groups=["finance"], delegations=[away(to="dan")])
     stages = (stage("finance", group("finance", Selector(group="finance"))),)
@@ -201,6 +206,7 @@ def test_the_requesters_delegate_gets_no_seat_from_them() -> None:
     assert world.awaited == ["bob"]
 
 
+@pytest.mark.rule(number=6)
 def test_whoever_reviewed_a_stage_or_was_stood_in_for_is_kept_out_of_one_that_must_differ() -> None:
     ann = person("ann", delegations=[away(to="dan")])
     stages = (
@@ -252,6 +258,7 @@ def test_all_means_all_who_are_left_when_somebody_leaves_without_voting() -> Non
     assert world.ending == APPROVED
 
 
+@pytest.mark.rule(number=9)
 def test_an_absence_that_leaves_nobody_is_seen_at_the_hour_it_begins() -> None:
     bob = person("bob", absences=[{"from": "2026-03-03T09:00Z", "until": "2026-03-20T09:00Z"}])
     lead = stage("lead", group("lead", "bob"), ladder=(level("deputy", "cem"),))
@@ -263,6 +270,7 @@ def test_an_absence_that_leaves_nobody_is_seen_at_the_hour_it_begins() -> None:
     assert world.send("approve", "bob").accepted
 
 
+@pytest.mark.rule(number=9)
 def test_a_joined_level_that_nobody_is_left_of_is_seen_too() -> None:
     bob = person("bob", absences=[away()])
     ladder = (level("deputy", "cem"), level("top", "eve"))
@@ -289,6 +297,7 @@ def test_a_joined_level_that_nobody_is_left_of_is_seen_too() -> None:
         (StuckAction.APPROVE, ("approved", "rule")),
     ],
 )
+@pytest.mark.rule(number=9)
 def test_a_stage_that_nobody_can_decide_ends_at_once_by_the_policys_rule(
     when_stuck: StuckAction, ending: tuple[str, str]
 ) -> None:
@@ -323,6 +332,7 @@ def test_an_approval_by_people_needs_people_in_every_stage() -> None:
 # Escalation.
 
 
+@pytest.mark.rule(number=6)
 def test_an_escalation_never_lets_the_requester_in() -> None:
     rita = person("rita", roles=["boss"])
     boss = Selector(role="boss")
@@ -429,6 +439,7 @@ def test_two_levels_may_bring_in_the_same_person() -> None:
         ),
     ],
 )
+@pytest.mark.rule(number=9)
 def test_silence_ends_a_stage_by_its_deadlines_action(
     action: DeadlineAction,
     final: DeadlineAction | None,
@@ -501,6 +512,7 @@ def test_reminders_that_a_passed_deadline_overtook_are_dropped() -> None:
     assert world.kinds.count(Kind.REMINDED) == 1
 
 
+@pytest.mark.rule(number=7)
 def test_a_decision_that_comes_with_the_deadline_wins() -> None:
     lead = stage("lead", group("lead", "bob"))
     world = World(people("bob"), (lead,), {"lead": Timers(deadline=20)})
@@ -510,6 +522,7 @@ def test_a_decision_that_comes_with_the_deadline_wins() -> None:
     assert Kind.DEADLINE_PASSED not in world.kinds
 
 
+@pytest.mark.rule(number=7)
 def test_a_decision_after_the_deadline_is_recorded_as_late() -> None:
     lead = stage("lead", group("lead", "bob"))
     world = World(people("bob"), (lead,), {"lead": Timers(deadline=20)})
@@ -530,6 +543,7 @@ def held_world(**special: Person) -> World:
     return World(people("ann", "bob", "cem", "dan") | special, stages)
 
 
+@pytest.mark.rule(number=7)
 def test_a_review_before_its_stage_is_kept_and_counted_on_the_record() -> None:
     world = held_world()
     assert world.send("approve", "bob", decision_id="early", reason="fine").accepted
@@ -589,6 +603,7 @@ def test_of_kept_reviews_the_first_that_decides_does_and_the_rest_are_late() -> 
     assert [r.decision_id for r in world.recorded(Kind.LATE)] == ["slow"]
 
 
+@pytest.mark.rule(number=4)
 def test_kept_reviews_are_void_with_the_revision_they_were_of() -> None:
     world = held_world()
     world.send("approve", "bob")
@@ -602,6 +617,7 @@ def test_kept_reviews_are_void_with_the_revision_they_were_of() -> None:
 # Changes.
 
 
+@pytest.mark.rule(number=4)
 def test_a_changed_request_starts_again_from_nothing() -> None:
     stages = (stage("first", group("first", "ann")), stage("second", group("second", "bob")))
     world = World(people("ann", "bob"), stages)
@@ -618,6 +634,7 @@ def test_a_changed_request_starts_again_from_nothing() -> None:
     assert world.send("approve", "ann", digest=digest(2)).accepted
 
 
+@pytest.mark.rule(number=9)
 def test_changes_that_do_not_come_in_time_expire_the_case() -> None:
     world = World(people("ann"), (stage("first", group("first", "ann")),))
     world.send("request_changes", "ann")
@@ -743,3 +760,14 @@ def test_two_hundred_reviews_of_fifty_people_are_little_work(*, delegating: bool
     # a workflow task may take two.
     calls = sum(entry.callcount for entry in profile.getstats())
     assert calls < 1_000_000
+
+
+def test_whoever_an_escalation_has_just_called_is_not_reminded_in_the_same_breath() -> None:
+    lead = stage("lead", group("lead", "bob"), ladder=(level("deputy", "cem"),))
+    timers = Timers(reminders=(2, 3), escalations=(2,), deadline=20)
+    world = World(people("bob", "cem"), (lead,), {"lead": timers})
+    world.after_an_outage(2)
+    last = {notice.kind: [p.id for p in notice.to] for notice in world.notices[-2:]}
+    assert last == {NoticeKind.ESCALATION: ["cem"], NoticeKind.REMINDER: ["bob"]}
+    world.after(1)
+    assert [p.id for p in world.notices[-1].to] == ["bob", "cem"]
