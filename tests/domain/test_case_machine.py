@@ -7,9 +7,17 @@ delegate; hand-overs, changes and withdrawals; timers on time and after an outag
 
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from placet.domain.case import Case, Step
 from placet.domain.message import Malformed, Message, parse
@@ -373,10 +381,16 @@ class CaseMachine(RuleBasedStateMachine):
         assert world.case.outcome is not None
 
 
-TestCase = CaseMachine.TestCase
-TestCase.settings = settings(
-    max_examples=60,
-    stateful_step_count=25,
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
-)
+@pytest.mark.rule(number=3)
+@pytest.mark.rule(number=6)
+@pytest.mark.rule(number=9)
+def test_whatever_happens_in_whatever_order_the_rules_hold_and_the_case_ends() -> None:
+    run_state_machine_as_test(
+        CaseMachine,
+        settings=settings(
+            max_examples=120,
+            stateful_step_count=25,
+            deadline=None,
+            suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+        ),
+    )

@@ -178,6 +178,7 @@ def test_a_bad_signature_does_not_fall_back_to_a_claim() -> None:
     assert world.records[-1].data["refusal"] == Refusal.BAD_ATTESTATION.value
 
 
+@pytest.mark.rule(number=8)
 def test_a_malformed_message_is_recorded_and_changes_nothing() -> None:
     world = office()
     earlier = world.case
@@ -253,6 +254,7 @@ def test_every_refusal_has_a_row_or_a_test_of_its_own() -> None:
 # The same decision id gives the same answer.
 
 
+@pytest.mark.rule(number=3)
 def test_a_repeated_decision_id_gets_the_first_answer_and_leaves_nothing() -> None:
     world = office()
     first = world.send("approve", "bob", decision_id="d1")
@@ -273,6 +275,7 @@ def test_a_refused_decision_id_stays_refused() -> None:
     assert world.send("approve", "eve", decision_id="d2").accepted
 
 
+@pytest.mark.rule(number=3)
 def test_a_reused_decision_id_does_not_change_what_the_first_got() -> None:
     world = office()
     first = world.send("approve", "bob", decision_id="d1")
@@ -345,6 +348,7 @@ def test_a_seat_in_a_proven_stage_is_handed_over_only_by_who_proves_it() -> None
     assert world.send("reassign", "cleo", to="dan", verified=True).accepted
 
 
+@pytest.mark.rule(number=6)
 def test_a_seat_is_not_handed_to_whoever_reviewed_a_stage_it_must_differ_from() -> None:
     people = {name: person(name) for name in ("bob", "cem", "eve")}
     stages = (

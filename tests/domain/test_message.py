@@ -71,6 +71,7 @@ documents = st.one_of(
 
 
 @given(NAMES, st.lists(st.tuples(ENCODINGS, documents), max_size=3))
+@pytest.mark.rule(number=8)
 def test_nothing_that_arrives_raises(name: str, arguments: list[tuple[str, bytes]]) -> None:
     writable(parse(name, arguments, "signal"))
 
@@ -126,6 +127,7 @@ def test_what_is_understood_names_an_action_an_actor_and_a_stable_fingerprint(
         (b'"' + b"x" * 1_000_000 + b'"', "1000002 bytes"),
     ],
 )
+@pytest.mark.rule(number=8)
 def test_what_is_no_json_object_is_described(content: bytes, problem: str) -> None:
     assert problem in refused(content)
 
@@ -161,6 +163,7 @@ def test_what_is_no_json_object_is_described(content: bytes, problem: str) -> No
         ({"actor": "bob", "from": "ann"}, '"from" belongs to reassign'),
     ],
 )
+@pytest.mark.rule(number=8)
 def test_a_wrong_field_is_named(sent: dict[str, Any], problem: str) -> None:
     assert problem in refused(sent)
 
@@ -198,6 +201,7 @@ def test_an_action_says_what_it_needs(name: str, sent: dict[str, Any], problem: 
         ([("", b'{"actor": "bob"}')], "encoding missing"),
     ],
 )
+@pytest.mark.rule(number=8)
 def test_the_argument_is_one_json_object(arguments: list[tuple[str, bytes]], problem: str) -> None:
     told = parse("approve", arguments, "signal")
     assert isinstance(told, Malformed)

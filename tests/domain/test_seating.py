@@ -3,6 +3,7 @@
 from collections import Counter
 from itertools import product
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -35,6 +36,7 @@ def fits(way: tuple[SeatKey | None, ...], wanted: dict[str, int] | None) -> bool
 
 
 @given(options, st.none() | needs)
+@pytest.mark.rule(number=6)
 def test_as_many_people_are_seated_as_possible_and_nobody_twice(
     people: Options, wanted: dict[str, int] | None
 ) -> None:

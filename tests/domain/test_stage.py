@@ -97,6 +97,7 @@ Table = tuple[OpenStage, tuple[Review, ...]]
 
 
 @given(tables(GROUPS))
+@pytest.mark.rule(number=6)
 def test_no_threshold_is_met_without_its_votes_on_seats_of_their_own(drawn: Table) -> None:
     table, reviews = drawn
     tally = Tally(table, reviews)
