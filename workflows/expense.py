@@ -11,11 +11,11 @@ with workflow.unsafe.imports_passed_through():
     from activities.payment import PaymentActivities
     from placet.domain.orders import CaseResult
     from placet.domain.vocabulary import Status
-    from workflows.gate import NO_REQUEST, Gate
+    from workflows.gate import NO_REQUEST, Doors, Gate
 
 
 @workflow.defn(name="expense")
-class Expense:
+class Expense(Doors):
     """One expense, from its request to its payment."""
 
     @workflow.init

@@ -43,6 +43,21 @@ EFFECT_ATTEMPT = timedelta(minutes=2)
 EFFECT_RETRY = RetryPolicy(maximum_interval=timedelta(minutes=1))
 
 
+class Doors:
+    """The signals of every pipeline: its workflow inherits them and has a gate.
+
+    They are declared on the class and not set by the gate, because signals that come before their
+    handler is set are handed over name by name, and not in the order in which they came.
+    """
+
+    gate: "Gate"
+
+    @workflow.signal(dynamic=True)
+    def on_signal(self, name: str, arguments: Sequence[RawValue]) -> None:
+        """Take a signal of any name with any arguments."""
+        self.gate.on_signal(name, arguments)
+
+
 class Gate:
     """Stands between a pipeline and one case, from its request to its end."""
 
@@ -70,7 +85,6 @@ class Gate:
             self._inbox.put(Entry(message, key))
         self._task: asyncio.Task[None] | None = None
         self._result: EffectResult | None = None
-        workflow.set_dynamic_signal_handler(self._on_signal)
         workflow.set_update_handler(UPDATE, self._on_update, validator=self._check_update)
         workflow.set_query_handler("status", self._on_status)
 
@@ -157,7 +171,8 @@ class Gate:
 
     # The doors. They only put things into the inbox.
 
-    def _on_signal(self, name: str, arguments: Sequence[RawValue]) -> None:
+    def on_signal(self, name: str, arguments: Sequence[RawValue]) -> None:
+        """Take a signal of any name with any arguments."""
         self._signals += 1
         content = [plain(value) for value in arguments]
         self._enter(parse(name, content, "signal"), content, f"signal-{self._signals}")

@@ -61,6 +61,28 @@ async def test_approve_and_reject_in_the_same_instant_count_in_the_order_they_ar
     assert (await office.kinds(handle))[-1] == "caller:message:late"
 
 
+@pytest.mark.rule(number=7)
+async def test_signals_of_different_names_are_taken_in_the_order_they_came(
+    closed_office: Office,
+) -> None:
+    office = closed_office
+    handle = await office.submit()
+    await office.signal(handle, "comment", CAROL, reason="before")
+    await office.signal(handle, "request_changes", BOB, reason="add the tip")
+    await office.signal(handle, "comment", CAROL, reason="between")
+    await office.signal(handle, "resubmit", ALICE, request=expense("125.00 EUR"))
+    await office.signal(handle, "comment", CAROL, reason="after")
+    await office.signal(handle, "request_changes", BOB, reason="and the date")
+    async with office.worker():
+        await office.settled(handle)
+    said = [
+        event.body["reason"]
+        for event in await office.timeline(handle)
+        if event.body.get("decision_id") and event.body.get("reason")
+    ]
+    assert said == ["before", "add the tip", "between", "after", "and the date", "I only look."]
+
+
 async def test_the_same_person_reviews_a_stage_once(office: Office) -> None:
     handle = await office.submit(expense(cost_centre="CC-COMMITTEE"))
     await office.decide(handle, "approve", ERIN)

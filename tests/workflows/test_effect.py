@@ -1,0 +1,102 @@
+"""What was approved is done once, and what cannot be done is said."""
+
+import pytest
+
+from tests.workflows.office import Office, expense
+from tests.workflows.trouble import Outage
+
+ALICE, BOB = "alice@example.com", "bob@example.com"
+
+
+@pytest.mark.rule(number=5)
+async def test_an_effect_that_fails_for_a_while_is_repeated_and_pays_once(
+    closed_office: Office,
+) -> None:
+    office = closed_office
+    office.writes_to = Outage(office.ledger, pay=1)
+    handle = await office.submit()
+    await office.signal(handle, "approve", BOB)
+    async with office.worker():
+        result = await office.result(handle)
+    assert (result.outcome, result.effect) == ("approved", "done")
+    assert len(await office.ledger.payments(request=handle.id)) == 1
+    assert (await office.kinds(handle)).count("effect:payment:done") == 1
+    files = list((office.settings.spool / "outbox").glob("*.xml"))
+    assert len(files) == 1
+    assert files[0].name in (result.summary or "")
+
+
+async def test_an_effect_that_can_never_be_done_is_recorded_and_the_requester_hears(
+    closed_office: Office,
+) -> None:
+    office = closed_office
+    office.writes_to = Outage(office.ledger, permanent=True, pay=99)
+    handle = await office.submit()
+    await office.signal(handle, "approve", BOB)
+    async with office.worker():
+        result = await office.result(handle)
+    assert (result.outcome, result.by, result.effect) == ("approved", "people", "failed")
+    assert result.summary is None
+    (failed,) = await office.told(handle, "effect:run:failed")
+    assert "look at it by hand" in failed["reason"]
+    (row,) = await office.ledger.requests()
+    assert (row.status, row.effect) == ("approved", "failed")
+    assert office.mail.kinds() == ["review_wanted", "decided", "effect_failed"]
+    last = max(office.mail.notices.values(), key=lambda notice: notice.number)
+    assert [person.id for person in last.to] == ["alice"]
+    assert "look at it by hand" in last.text
+
+
+@pytest.mark.rule(number=4)
+async def test_content_that_is_not_what_was_approved_is_not_paid(closed_office: Office) -> None:
+    office = closed_office
+    handle = await office.submit()
+    async with office.worker():
+        shown = (await office.settled(handle))["digest"]
+
+    class Swapped:
+        """Gives another content for the approved digest, as a tampered store would."""
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(office.ledger, name)
+
+        async def get_content(self, digest: str) -> bytes:
+            content = await office.ledger.get_content(digest)
+            return content.replace(b"120.00", b"920.00") if digest == shown else content
+
+    office.writes_to = Swapped()
+    await office.signal(handle, "approve", BOB)
+    async with office.worker():
+        result = await office.result(handle)
+    assert (result.outcome, result.effect) == ("approved", "failed")
+    assert await office.ledger.payments(request=handle.id) == []
+
+
+@pytest.mark.rule(number=1)
+async def test_nothing_is_paid_when_nobody_approves(office: Office) -> None:
+    handle = await office.submit()
+    await office.decide(handle, "reject", BOB)
+    await office.result(handle)
+    assert await office.ledger.payments() == []
+    assert not list((office.settings.spool / "outbox").glob("*"))
+
+
+async def test_a_rule_rejects_without_asking_anybody(office: Office) -> None:
+    handle = await office.submit(expense("950000.00 EUR"))
+    result = await office.result(handle)
+    assert (result.outcome, result.by, result.reason) == ("rejected", "rule", "Nobody pays that.")
+    assert office.mail.kinds() == ["decided"]
+
+
+async def test_somebody_may_comment_while_the_effect_is_under_way(closed_office: Office) -> None:
+    office = closed_office
+    office.writes_to = Outage(office.ledger, pay=1)
+    handle = await office.submit()
+    async with office.worker():
+        await office.decide(handle, "approve", BOB)
+        answer = await office.decide(handle, "comment", ALICE, reason="thank you")
+        late = await office.refusal(handle, "reject", BOB)
+        result = await office.result(handle)
+    assert answer["accepted"]
+    assert late[0] == "late"
+    assert result.effect == "done"

@@ -1,0 +1,211 @@
+"""A case whose history grows long goes on in a new run, and nobody notices."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from temporalio.api.enums.v1 import EventType
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.testing import WorkflowEnvironment
+
+from placet.ledger import PostgresLedger
+from placet.local.binaries import find_temporal
+from tests.workflows.office import Handle, Office, expense
+from tests.workflows.trouble import NoMail
+
+ALICE, BOB, CAROL = "alice@example.com", "bob@example.com", "carol@example.com"
+ERIN, FRANK, HEIDI = "erin@example.com", "frank@example.com", "heidi@example.com"
+
+SHORT = 30
+"""After how many events this server suggests a new run; the usual one does after thousands."""
+
+
+@pytest.fixture(scope="module")
+async def hasty_server() -> AsyncIterator[WorkflowEnvironment]:
+    """Run a server that soon suggests a new run."""
+    settings = (
+        f"limit.historyCount.suggestContinueAsNew={SHORT}",
+        "frontend.WorkflowTimeSkippingEnabled=true",
+    )
+    async with await WorkflowEnvironment.start_local(
+        dev_server_existing_path=str(find_temporal()),
+        dev_server_extra_args=[a for s in settings for a in ("--dynamic-config-value", s)],
+        data_converter=pydantic_data_converter,
+    ) as server:
+        yield server
+
+
+@pytest.fixture
+def hasty_office(
+    hasty_server: WorkflowEnvironment, ledger: PostgresLedger, tmp_path: Path
+) -> Office:
+    """Give an office whose cases are soon continued, and whose worker the test starts."""
+    return Office(hasty_server.client, ledger, tmp_path)
+
+
+async def runs(office: Office, handle: Handle) -> int:
+    """Return in how many runs a case has gone on so far."""
+    count = 1
+    newest = office.client.get_workflow_handle(handle.id)
+    history = await newest.fetch_history()
+    while True:
+        started = history.events[0].workflow_execution_started_event_attributes
+        if not started.continued_execution_run_id:
+            return count
+        count += 1
+        earlier = office.client.get_workflow_handle(
+            handle.id, run_id=started.continued_execution_run_id
+        )
+        history = await earlier.fetch_history()
+
+
+async def talk(office: Office, handle: Handle, times: int) -> None:
+    """Make a case's history grow."""
+    for number in range(times):
+        await office.decide(handle, "comment", CAROL, reason=f"comment {number}")
+
+
+async def current(office: Office, handle: Handle) -> Handle:
+    """Return a handle that follows a case into its newest run."""
+    return office.client.get_workflow_handle(handle.id, result_type=handle._result_type)  # noqa: SLF001
+
+
+@pytest.mark.rule(number=3)
+async def test_votes_timers_and_answers_are_carried_into_the_new_run(
+    hasty_office: Office,
+) -> None:
+    office = hasty_office
+    async with office.worker():
+        first = await office.submit(expense(cost_centre="CC-COMMITTEE"))
+        handle = await current(office, first)
+        answer = await office.decide(handle, "approve", ERIN, decision_id="d-1")
+        refused = await office.refusal(handle, "approve", BOB, decision_id="d-2")
+        before = await office.status(handle)
+        await talk(office, handle, 12)
+        assert await runs(office, handle) > 1
+        assert await office.status(handle) == before
+        assert await office.decide(handle, "approve", ERIN, decision_id="d-1") == answer
+        assert await office.refusal(handle, "approve", BOB, decision_id="d-2") == refused
+        assert (await office.refusal(handle, "reject", ERIN))[0] == "already_reviewed"
+        await office.decide(handle, "approve", HEIDI)
+        result = await office.result(handle)
+    assert (result.outcome, result.effect) == ("approved", "done")
+
+
+async def test_no_event_is_lost_or_written_twice_across_runs(hasty_office: Office) -> None:
+    office = hasty_office
+    async with office.worker():
+        handle = await current(office, await office.submit())
+        await talk(office, handle, 25)
+        await office.decide(handle, "approve", BOB)
+        await office.result(handle)
+        assert await runs(office, handle) > 2
+    timeline = await office.timeline(handle)
+    assert [e.stream_seq for e in timeline] == list(range(1, len(timeline) + 1))
+    assert len({e.event_id for e in timeline}) == len(timeline)
+    said = [e.body["reason"] for e in timeline if e.kind == "person:case:commented"]
+    assert said == [f"comment {number}" for number in range(25)]
+    assert len(await office.told(handle, "requester:request:submitted")) == 1
+    assert len(await office.told(handle, "system:stage:opened")) == 1
+    assert office.mail.kinds() == ["review_wanted", "decided"]
+
+
+@pytest.mark.rule(number=8)
+async def test_signals_in_a_stream_are_all_taken_across_runs(hasty_office: Office) -> None:
+    office = hasty_office
+    handle = await current(office, await office.submit())
+    async with office.worker():
+        await asyncio.gather(
+            *(office.signal(handle, "comment", CAROL, reason=f"{n}") for n in range(80)),
+            *(handle.signal("approve", f"nonsense {n}") for n in range(20)),
+        )
+        await office.signal(handle, "approve", BOB)
+        assert (await office.result(handle)).effect == "done"
+        assert await runs(office, handle) > 1
+    said = [body["reason"] for body in await office.told(handle, "person:case:commented")]
+    assert sorted(said, key=int) == [str(n) for n in range(80)]
+    assert len(await office.told(handle, "caller:message:refused")) == 20
+
+
+async def test_what_waits_unread_is_carried_and_read(hasty_office: Office) -> None:
+    office = hasty_office
+    handle = await current(office, await office.submit())
+    for number in range(40):
+        await office.signal(handle, "comment", CAROL, reason=f"{number}")
+    await handle.signal("approve", "nonsense")
+    await office.signal(handle, "approve", BOB)
+    async with office.worker():
+        assert (await office.result(handle)).effect == "done"
+    said = [body["reason"] for body in await office.told(handle, "person:case:commented")]
+    assert said == [f"{number}" for number in range(40)]
+    assert len(await office.told(handle, "caller:message:refused")) == 1
+
+
+async def test_more_unread_mail_than_a_run_can_be_given_is_read_first(
+    hasty_office: Office,
+) -> None:
+    office = hasty_office
+    handle = await current(office, await office.submit())
+    long = "x" * 15_000
+    await asyncio.gather(
+        *(office.signal(handle, "comment", CAROL, reason=f"{n} {long}") for n in range(150))
+    )
+    await office.signal(handle, "approve", BOB)
+    async with office.worker():
+        assert (await office.result(handle)).effect == "done"
+    assert len(await office.told(handle, "person:case:commented")) == 150
+
+
+@pytest.mark.rule(number=10)
+async def test_the_deadline_stays_the_same_instant_in_the_new_run(hasty_office: Office) -> None:
+    office = hasty_office
+    async with office.worker():
+        handle = await current(office, await office.submit(expense(cost_centre="CC-EXPIRE")))
+        due = (await office.settled(handle))["due"]
+        await talk(office, handle, 12)
+        assert await runs(office, handle) > 1
+        assert (await office.status(handle))["due"] == due
+        await office.skip(handle, days=5, hours=1)
+        result = await office.result(handle)
+    assert (result.outcome, result.by) == ("expired", "timeout")
+    (passed,) = await office.told(handle, "timer:stage:deadline_passed")
+    assert passed["occurred"] >= due
+
+
+async def test_a_changed_request_is_awaited_in_the_new_run(hasty_office: Office) -> None:
+    office = hasty_office
+    async with office.worker():
+        handle = await current(office, await office.submit())
+        await office.decide(handle, "request_changes", BOB, reason="add the tip")
+        await talk(office, handle, 12)
+        assert await runs(office, handle) > 1
+        await office.decide(handle, "resubmit", ALICE, request=expense("125.00 EUR"))
+        await office.decide(handle, "approve", BOB)
+        result = await office.result(handle)
+    assert (result.revision, result.effect) == (2, "done")
+
+
+async def test_a_run_is_not_ended_while_a_notice_is_on_its_way(hasty_office: Office) -> None:
+    office = hasty_office
+    office.notifier = mail = NoMail(10_000)
+    async with office.worker():
+        handle = await current(office, await office.submit())
+        await talk(office, handle, 12)
+        assert await runs(office, handle) == 1
+        mail.left = 0
+        await office.recorded(handle, "system:notice:sent")
+        await talk(office, handle, 2)
+        assert await runs(office, handle) == 2
+        await office.decide(handle, "approve", BOB)
+        assert (await office.result(handle)).effect == "done"
+
+
+async def test_a_case_of_usual_length_is_one_run(office: Office) -> None:
+    handle = await office.submit()
+    await talk(office, handle, 12)
+    await office.decide(handle, "approve", BOB)
+    await office.result(handle)
+    events = (await office.history(handle)).events
+    continued = EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW
+    assert continued not in {event.event_type for event in events}
