@@ -117,16 +117,16 @@ class Driver:
         actors = iter(known.actors)
         taken: list[Entry] = []
         given: list[Given] = []
-        while batch:
+        while batch and not step.case.wants_stage:
             entry = batch.popleft()
             taken.append(entry)
             then = self._take(step.case, entry, actors, now)
             if then.answer is not None:
                 given.append(_given(entry, then, len(step.records), given))
             step = _after(step, then)
-            if step.case.wants_stage:
-                self.inbox.put_back(batch)
-                break
+        # What is left came for the stage that opens next.
+        self.inbox.put_back(batch)
+        step = _after(step, progress.looked_over(step.case, now))
         await self._commit(step, taken, given)
 
     def _take(self, case: Case, entry: Entry, actors: Any, now: datetime) -> Step:
@@ -143,7 +143,8 @@ class Driver:
             case ApplicationError() as error:
                 return progress.effect_failed(case, error.message, now)
             case Tick():
-                return progress.timers_fired(case, now)
+                seen = progress.looked_over(case, now)
+                return _after(seen, progress.timers_fired(seen.case, now))
 
     async def _plan(self) -> None:
         now = workflow.now()

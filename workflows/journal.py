@@ -33,7 +33,6 @@ class Journal:
             namespace=info.namespace,
             workflow_id=info.workflow_id,
             first_run_id=info.first_execution_run_id,
-            run_id=info.run_id,
             task_queue=info.task_queue,
         )
         self.events = events
@@ -42,15 +41,24 @@ class Journal:
         # A continued run does not know what the inbox was last told, so it tells it again.
         self._waiting: list[JsonValue] | None = None
 
-    def seal(self, case: Case, record: Record) -> LedgerEvent:
-        """Give a record its key and its envelope."""
+    def seal(
+        self, case: Case, record: Record, waiting: list[JsonValue] | None = None
+    ) -> LedgerEvent:
+        """Give a record its key and its envelope; ``waiting`` when that has changed."""
         self.events += 1
-        waiting = None
-        if record.settles:
-            now = case.waiting_for()
-            if now != self._waiting:
-                waiting = self._waiting = now
         return event(case, record, self.origin, str(self.events), waiting)
+
+    def _seal_all(self, case: Case, records: Sequence[Record]) -> tuple[LedgerEvent, ...]:
+        """Seal a step's records; its last state says whom the case waits for now."""
+        waiting = case.waiting_for()
+        last = max((i for i, record in enumerate(records) if record.settles), default=None)
+        if last is None or waiting == self._waiting:
+            return tuple(self.seal(case, record) for record in records)
+        self._waiting = waiting
+        return tuple(
+            self.seal(case, record, waiting if index == last else None)
+            for index, record in enumerate(records)
+        )
 
     async def write(
         self, records: Sequence[Record], outcome: StepOutcome
@@ -63,7 +71,7 @@ class Journal:
         """
         if not records:
             return outcome, ()
-        events = tuple(self.seal(outcome.case, record) for record in records)
+        events = self._seal_all(outcome.case, records)
         self.steps += 1
         step = LedgerStep(
             stream=outcome.case.request_id,

@@ -24,6 +24,12 @@ def tally(draft: Draft) -> Tally:
 
 def settle(draft: Draft) -> None:
     """See whether the votes decide the open stage, or can no longer decide it."""
+    if not decided(draft):
+        unstick(draft)
+
+
+def decided(draft: Draft) -> bool:
+    """Let the votes decide the open stage, if they do; say whether they did."""
     stage, votes = draft.open_stage(), tally(draft)
     if votes.rejected:
         rejections = [r for r in draft.case.stage_reviews if r.action is Action.REJECT]
@@ -31,8 +37,7 @@ def settle(draft: Draft) -> None:
         end(draft, Status.REJECTED, DecidedBy.PEOPLE, reason)
     elif votes.approved:
         pass_stage(draft, DecidedBy.PEOPLE, "every stage approved")
-    elif not votes.reachable:
-        _unstick(draft)
+    return votes.rejected or votes.approved
 
 
 def pass_stage(draft: Draft, by: DecidedBy, reason: str) -> None:
@@ -59,8 +64,10 @@ def pass_stage(draft: Draft, by: DecidedBy, reason: str) -> None:
     end(draft, Status.APPROVED, by, reason)
 
 
-def _unstick(draft: Draft) -> None:
+def unstick(draft: Draft) -> None:
     """A stage that its people can no longer approve goes up the ladder, or ends by its rule."""
+    if tally(draft).reachable:
+        return
     people, reviews = draft.case.awaited, draft.case.stage_reviews
     why = (
         "the approvals it needs are out of reach"

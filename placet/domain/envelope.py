@@ -23,7 +23,6 @@ class Origin(Stored):
     namespace: str
     workflow_id: str
     first_run_id: str
-    run_id: str
     task_queue: str
 
 

@@ -8,7 +8,15 @@ from datetime import datetime
 from pydantic import JsonValue
 
 from placet.domain.case import Case, Step
-from placet.domain.deciding import end, escalate, pass_stage, permit_id, settle
+from placet.domain.deciding import (
+    decided,
+    end,
+    escalate,
+    pass_stage,
+    permit_id,
+    settle,
+    unstick,
+)
 from placet.domain.draft import Draft
 from placet.domain.plan import DeadlineAction, Opening, Plan, Roster, Seat, utc
 from placet.domain.record import NoticeKind, Undelivered
@@ -117,7 +125,11 @@ def opened(case: Case, opening: Opening, now: datetime) -> Step:
 
 
 def refreshed(case: Case, roster: Roster, now: datetime) -> Step:
-    """Take what the directory says now about the open stage."""
+    """Take what the directory says now about the open stage.
+
+    Whether the stage can still be decided is for :func:`looked_over` to say, after those who have
+    already spoken have been heard.
+    """
     draft = Draft(case, now)
     stage = draft.open_stage()
     before = {person.id for person in case.awaited}
@@ -126,9 +138,17 @@ def refreshed(case: Case, roster: Roster, now: datetime) -> Step:
     seats = _seats(changed)
     if _seats(stage) != seats:
         draft.record(Kind.ROSTER_CHANGED, data={"seats": seats})
-        settle(draft)
+        decided(draft)
         new = [person for person in draft.case.awaited if person.id not in before]
         draft.notify(NoticeKind.REVIEW_WANTED, draft.untold(new))
+    return draft.done()
+
+
+def looked_over(case: Case, now: datetime) -> Step:
+    """See at once when the open stage can no longer be approved (rule 9)."""
+    draft = Draft(case, now)
+    if case.stage is not None:
+        unstick(draft)
     return draft.done()
 
 

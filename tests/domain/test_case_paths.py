@@ -771,3 +771,12 @@ def test_whoever_an_escalation_has_just_called_is_not_reminded_in_the_same_breat
     assert last == {NoticeKind.ESCALATION: ["cem"], NoticeKind.REMINDER: ["bob"]}
     world.after(1)
     assert [p.id for p in world.notices[-1].to] == ["bob", "cem"]
+
+
+@pytest.mark.rule(number=7)
+def test_whoever_spoke_before_they_were_found_away_is_heard() -> None:
+    lead = stage("lead", group("lead", "bob"))
+    world = World(people("bob"), (lead,))
+    world.people["bob"] = person("bob", absences=[away()])
+    assert world.turn(message("approve", "bob"))[0].accepted
+    assert world.ending == APPROVED

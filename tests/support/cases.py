@@ -221,7 +221,7 @@ class World:
             if known.roster is not None:
                 self.take(progress.refreshed(self.case, known.roster, self.now))
             actors = iter(known.actors)
-            while waiting:
+            while waiting and not self.case.wants_stage:
                 message = waiting.pop(0)
                 if isinstance(message, Malformed):
                     self.take(reception.misunderstood(self.case, message, self.now))
@@ -234,8 +234,7 @@ class World:
                         Call(message=message, decision_id=self._key(message), actor=actor)
                     )
                 )
-                if self.case.wants_stage:
-                    break
+            self.take(progress.looked_over(self.case, self.now))
             due = self.case.next_due()
             if due is not None and due <= self.now:
                 step = self.take(progress.timers_fired(self.case, self.now))
