@@ -101,7 +101,7 @@ class PlanningActivities:
         """Store the revision; its digest is what people approve."""
         if digest(prepared.request) == order.replaces:
             raise InvalidInputError("nothing has changed; change the request, then resubmit it")
-        missing = [sha for sha in prepared.contents if not await self._ledger.has_content(sha)]
+        missing = [sha for sha in prepared.contents if not await self._ledger.has_file(sha)]
         if missing:
             raise InvalidInputError(
                 f"files that the request refers to are not stored: {', '.join(missing)}; "

@@ -119,4 +119,9 @@ def _assurance(
         verify(claim.attestation, person, expected, order.now)
     except AttestationError as error:
         return Assurance.CLAIMED, str(error)
+    if claim.decision_id is None:
+        # Without it nothing would tell a signature that is used again from a new decision.
+        return Assurance.CLAIMED, (
+            "the message has no decision_id; send the one that was signed (jti) with it"
+        )
     return Assurance.VERIFIED, None

@@ -72,6 +72,10 @@ class Reader(Protocol):
         """Say whether content is stored under a digest."""
         ...
 
+    async def has_file(self, digest: str) -> bool:
+        """Say whether a file is stored under a digest; what Placet itself stores is none."""
+        ...
+
     async def requests(  # noqa: PLR0913 - each is one filter of a list
         self,
         *,

@@ -223,17 +223,21 @@ def _message(name: str, value: dict[str, Any], channel: str) -> Message:
 def _explain(error: ValidationError) -> str:
     """Say what is wrong with which field, without repeating anything that was sent."""
     problems = []
-    for item in error.errors(include_input=False, include_url=False):
+    # Only the first few are looked at: a megabyte can hold a hundred thousand unknown fields, and
+    # a workflow that thinks about them for two seconds is taken for one that hangs.
+    for item in error.errors(include_input=False, include_url=False)[:_EXPLAINED]:
         field = str(item["loc"][0]) if item["loc"] else "object"
         if item["type"] == "extra_forbidden":
-            near = get_close_matches(field, _FIELDS, n=1)
+            near = get_close_matches(field[:_LONGEST_FIELD], _FIELDS, n=1)
             hint = f"did you mean {near[0]}? " if near else ""
             problems.append(f"a field that is not known; {hint}known are {', '.join(_FIELDS)}")
         else:
             problems.append(f"{field}: {item['msg'].removeprefix('Value error, ')}")
-    return "; ".join(dict.fromkeys(problems[:5]))
+    return "; ".join(dict.fromkeys(problems))
 
 
+_EXPLAINED = 5
+_LONGEST_FIELD = 32
 _FIELDS = ("from", *(name for name in Message.model_fields if name != "seat_of"))
 
 

@@ -132,6 +132,16 @@ class PostgresLedger:
             return False
         return bool((await self._all(sql.HAS_CONTENT, {"digest": digest}))[0]["found"])
 
+    async def has_file(self, digest: str) -> bool:
+        """Say whether a file is stored under a SHA-256 in hex.
+
+        Revisions of requests and snapshots of policies are stored beside the files, as JSON, which
+        no file of a request is; a receipt must not be one of these.
+        """
+        if not _HEX_DIGEST.fullmatch(digest):
+            return False
+        return bool((await self._all(sql.HAS_FILE, {"digest": digest}))[0]["found"])
+
     async def requests(  # noqa: PLR0913 - each is one filter of a list
         self,
         *,

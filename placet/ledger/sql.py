@@ -33,6 +33,13 @@ PUT_CONTENT = "select encode(content.put(%(data)s::bytea, %(media_type)s), 'hex'
 
 GET_CONTENT = "select content.get(decode(%(digest)s, 'hex')) as data"
 
+HAS_FILE = """
+select exists(
+    select from content.blob
+     where digest = decode(%(digest)s, 'hex') and media_type <> 'application/json'
+) as found
+"""
+
 HAS_CONTENT = """
 select exists(select from content.blob where digest = decode(%(digest)s, 'hex')) as found
 """

@@ -1,8 +1,12 @@
 """Makes a readable message of a notice."""
 
+import shlex
 from datetime import UTC
 
 from placet.domain.record import Notice, NoticeKind
+from placet.domain.text import clean_text
+
+_LONGEST_ID = 1_000
 
 _SUBJECTS = {
     NoticeKind.REVIEW_WANTED: "Your approval is wanted",
@@ -31,7 +35,7 @@ def message(notice: Notice) -> str:
     ]
     if notice.amount:
         lines.append(f"Amount:   {notice.amount}")
-    lines.append(f"Request:  {notice.request}")
+    lines.append(f"Request:  {_id(notice)}")
     if notice.stage:
         lines.append(f"Stage:    {_line(notice.stage)}")
     if notice.due:
@@ -41,16 +45,27 @@ def message(notice: Notice) -> str:
     if notice.kind in _ASKS:
         lines += ["", *_how(notice)]
     if notice.kind is NoticeKind.CHANGES_REQUESTED:
-        lines += ["", f"Change it, then: placet resubmit {notice.request} FILE"]
+        lines += ["", f"Change it, then: placet resubmit {_argument(notice)} FILE"]
     return "\n".join(lines) + "\n"
 
 
 def _how(notice: Notice) -> list[str]:
+    case = _argument(notice)
     return [
-        f"Look at it:  placet show {notice.request}",
-        f"Decide:      placet approve {notice.request} --as YOU --reason WHY",
-        f"        or:  placet reject {notice.request} --as YOU --reason WHY",
+        f"Look at it:  placet show {case}",
+        f"Decide:      placet approve {case} --as YOU --reason WHY",
+        f"        or:  placet reject {case} --as YOU --reason WHY",
     ]
+
+
+def _id(notice: Notice) -> str:
+    """Return the case's id in one line: whoever starts a workflow chooses what it is."""
+    return clean_text(notice.request, _LONGEST_ID, multiline=False, truncate=True)
+
+
+def _argument(notice: Notice) -> str:
+    """Return the case's id as one word of a command, for who copies the line into a shell."""
+    return shlex.quote(_id(notice))
 
 
 def _line(text: str) -> str:
