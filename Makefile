@@ -26,7 +26,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test lint bench histories clean
+.PHONY: help setup demo up test faults lint bench histories clean
 
 help: ## List these targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-18s%s\n", $$1, $$2 }'
@@ -57,6 +57,9 @@ up: $(STAMP) ## Start Temporal, PostgreSQL and a worker, until Ctrl-C
 
 test: $(STAMP) ## Run all tests
 	$(BIN)/python -m pytest
+
+faults: $(STAMP) ## Kill and cut everything at random for some minutes
+	$(BIN)/python -m pytest tests/faults -m campaign
 
 lint: $(STAMP) ## Check style, types, imports, the lock, YAML files and what deploys
 	$(BIN)/ruff check $(CODE)

@@ -56,6 +56,7 @@ def build_worker(  # noqa: PLR0913 - tests replace any of the parts
 
     Raises:
         InvalidInputError: A policy or the directory has mistakes; the message names each place.
+        UnavailableError: The directory for payment files cannot be used.
     """
     policies = policies or PolicyFolder(settings.policies)
     directory = directory or YamlDirectory(settings.policies / "directory.yaml")

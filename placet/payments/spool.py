@@ -28,7 +28,7 @@ from pathlib import Path
 from pydantic import Field
 
 from placet.domain.base import Stored
-from placet.domain.errors import ConflictError, NotFoundError
+from placet.domain.errors import ConflictError, NotFoundError, UnavailableError
 from placet.payments.order import Debtor, PaymentOrder
 from placet.payments.pain001 import payment_order
 
@@ -67,6 +67,9 @@ class Spool:
     Attributes:
         outbox: What the bank's uploader collects, and removes.
         archive: Every file that was ever released, as it was.
+
+    Raises:
+        UnavailableError: The directories are not there and cannot be made.
     """
 
     def __init__(self, root: Path, debtor: Debtor) -> None:
@@ -76,7 +79,13 @@ class Spool:
         self.outbox = root / "outbox"
         self.archive = root / "archive"
         for directory in (self._staging, self.outbox, self.archive):
-            directory.mkdir(parents=True, exist_ok=True)
+            try:
+                directory.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise UnavailableError(
+                    f"payment files cannot be written to {directory}: {error.strerror}; make it a "
+                    "directory that the worker may write to, or set PLACET_SPOOL to another"
+                ) from error
 
     def path(self, staged: StagedFile) -> Path | None:
         """Where the file can be read: archived when released, else staged, else nowhere."""

@@ -43,8 +43,11 @@ class Story(NamedTuple):
     outcome: tuple[str, str, str | None]
 
 
-async def tell(world: World, handle: Handle) -> Story:
-    """Tell an ended case's story, after making sure that it is whole and consistent."""
+async def tell(world: World, handle: Handle, spool: Path | None = None) -> Story:
+    """Tell an ended case's story, after making sure that it is whole and consistent.
+
+    ``spool`` is where the worker has its payment files, if not where the world has them.
+    """
     result = await world.result(handle)
     events = await world.ledger.timeline(handle.id)
     assert [event.stream_seq for event in events] == list(range(1, len(events) + 1))
@@ -52,7 +55,8 @@ async def tell(world: World, handle: Handle) -> Story:
     history = await handle.fetch_history()
     check_history(history)
     _check_receipts(history, events)
-    await _check_payment(world, handle, paid=result.effect == "done")
+    payments = spool or world.home / "payments"
+    await _check_payment(world, handle, payments, paid=result.effect == "done")
     return Story(
         tuple(event.kind for event in events if event.kind not in _NOTICES),
         Counter(_notice(event) for event in events if event.kind in _NOTICES),
@@ -121,7 +125,7 @@ def _payloads(message: Message) -> Iterator[Payload]:
                     yield from _payloads(inner)
 
 
-async def _check_payment(world: World, handle: Handle, *, paid: bool) -> None:
+async def _check_payment(world: World, handle: Handle, spool: Path, *, paid: bool) -> None:
     """Make sure that exactly one payment left the house, or none."""
     permits = await world.rows(
         "select consumed_at is not null as consumed from effect.permit where request = %s",
@@ -131,11 +135,11 @@ async def _check_payment(world: World, handle: Handle, *, paid: bool) -> None:
     assert [permit["consumed"] for permit in permits] == [True] * paid
     assert len(payments) == paid
     for payment in payments:
-        sent = (world.home / "payments" / "outbox" / payment.file_name).read_bytes()
+        sent = (spool / "outbox" / payment.file_name).read_bytes()
         assert hashlib.sha256(sent).hexdigest() == payment.file_sha256
-        (kept,) = _files(world.home / "payments" / "archive", payment.permit_id)
+        (kept,) = _files(spool / "archive", payment.permit_id)
         assert kept.read_bytes() == sent
-        assert not _files(world.home / "payments" / "staging", payment.permit_id)
+        assert not _files(spool / "staging", payment.permit_id)
         assert handle.id.encode() in sent
 
 

@@ -74,14 +74,20 @@ class World:
             trace=self.home / f"worker-{number}.trace",
         )
 
-    async def submit(self, order: mortal.Order, **changes: Any) -> Handle:
-        """Start a case for the workers of ``order``; a dead worker's task is soon another's."""
+    async def submit(self, order: mortal.Order, *, quick: bool = True, **changes: Any) -> Handle:
+        """Start a case for the workers of ``order``.
+
+        Args:
+            order: Whose task queue.
+            quick: Whether a dead worker's workflow task is another's after one second, not ten.
+            changes: Of the request.
+        """
         handle = await self.client.start_workflow(
             "expense",
             expense(**changes),
             id=f"expense-{secrets.token_hex(6)}",
             task_queue=order.environment["PLACET_TASK_QUEUE"],
-            task_timeout=timedelta(seconds=1),
+            task_timeout=timedelta(seconds=1) if quick else None,
             result_type=CaseResult,
         )
         return cast("Handle", handle)
@@ -231,3 +237,31 @@ def signal_tree(pid: int, number: signal.Signals) -> None:
     """Send a signal to a process and everything below it."""
     for each in tree(pid):
         os.kill(each, number)
+
+
+@asynccontextmanager
+async def no_postgres(world: World, how: str) -> AsyncIterator[None]:
+    """Be without Postgres inside the block."""
+    if how == "frozen":
+        frozen = world.postgres
+        signal_tree(frozen, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            signal_tree(frozen, signal.SIGCONT)
+        return
+    await world.stack.stop_postgres(kill=how == "killed")
+    try:
+        yield
+    finally:
+        await world.stack.start_postgres()
+
+
+async def waits_patiently(handle: Handle) -> None:
+    """Wait until a case has tried a regular activity more than once."""
+
+    async def tries() -> bool:
+        pending = (await handle.describe()).raw_description.pending_activities
+        return any(activity.attempt > 1 for activity in pending)
+
+    await eventually(tries, f"{handle.id} to try again", PATIENCE)
