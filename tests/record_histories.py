@@ -1,0 +1,292 @@
+"""Record the histories that `tests/workflows/test_replay.py` reads: ``make histories``.
+
+Each scene plays one case on a real server and a real Postgres. What Temporal then has of the case
+is written to ``tests/histories/``, without what names the machine it ran on.
+"""
+
+import asyncio
+import json
+import logging
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from temporalio.client import Client, WorkflowHistory
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.testing import WorkflowEnvironment
+
+from placet.ledger import PostgresLedger, open_pool
+from placet.local.binaries import find_temporal
+from tests.support.postgres import Cluster, installed_programs
+from tests.workflows.office import Handle, Office, expense
+from tests.workflows.trouble import NoMail, Outage
+
+HISTORIES = Path(__file__).parent / "histories"
+IDENTITY = "recorder"
+
+ALICE, BOB, CAROL = "alice@example.com", "bob@example.com", "carol@example.com"
+ERIN, FRANK, HEIDI = "erin@example.com", "frank@example.com", "heidi@example.com"
+GRACE = "grace@example.com"
+
+Play = Callable[[Office, Handle], Awaitable[None]]
+
+
+class Scene(NamedTuple):
+    """One case to record.
+
+    Attributes:
+        play: What people do and what time does.
+        request: What the case is started with.
+        ends: False when the history is of a case that still waits.
+        short: Whether the server suggests a new run after a few events.
+        prepare: What is wrong with the office before the case begins.
+    """
+
+    play: Play
+    request: Any
+    ends: bool = True
+    short: bool = False
+    prepare: Callable[[Office], None] = lambda _: None
+
+
+async def nothing(office: Office, handle: Handle) -> None:
+    """Leave the case to itself."""
+
+
+async def wait(office: Office, handle: Handle) -> None:
+    """Look at the case, and leave it waiting."""
+    await office.settled(handle)
+
+
+async def approve(office: Office, handle: Handle) -> None:
+    """Approve by signal, as the manager."""
+    await office.signal(handle, "approve", BOB, reason="within budget")
+
+
+async def wait_and_approve(office: Office, handle: Handle) -> None:
+    """Approve what has been waiting."""
+    await office.recorded(handle, "system:notice:sent")
+    await office.idle(handle)
+    await approve(office, handle)
+
+
+async def approve_by_update(office: Office, handle: Handle) -> None:
+    """Approve by update, under a decision id, twice."""
+    for _ in range(2):
+        await office.decide(handle, "approve", BOB, decision_id="d-1")
+
+
+async def reject(office: Office, handle: Handle) -> None:
+    """Refuse what cannot be understood and who may not, then reject."""
+    await handle.signal("approve", "ok")
+    await office.refusal(handle, "approve", ALICE)
+    await office.signal(handle, "reject", BOB, reason="no receipt")
+
+
+async def six_days(office: Office, handle: Handle) -> None:
+    """Let the deadline pass, with whatever comes before it."""
+    await office.settled(handle)
+    await office.skip(handle, days=6)
+
+
+async def extended(office: Office, handle: Handle) -> None:
+    """Let both deadlines pass."""
+    await office.settled(handle)
+    await office.skip(handle, days=5)
+
+
+async def withdraw(office: Office, handle: Handle) -> None:
+    """Take the request back."""
+    await office.decide(handle, "withdraw", ALICE, reason="found it")
+
+
+async def ask_for_changes(office: Office, handle: Handle) -> None:
+    """Ask for changes and leave the case waiting for them."""
+    await office.decide(handle, "request_changes", BOB, reason="add the tip")
+
+
+async def change(office: Office, handle: Handle) -> None:
+    """Ask for changes, refuse a bad one, take a good one."""
+    await ask_for_changes(office, handle)
+    await office.refusal(handle, "resubmit", ALICE, request=expense("-1.00 EUR"))
+    await office.decide(handle, "resubmit", ALICE, request=expense("125.50 EUR"))
+    await approve(office, handle)
+
+
+async def two_of_three(office: Office, handle: Handle) -> None:
+    """Let two of three agree over the third."""
+    await office.decide(handle, "approve", ERIN)
+    await office.decide(handle, "reject", FRANK)
+    await office.decide(handle, "approve", HEIDI)
+
+
+async def tie(office: Office, handle: Handle) -> None:
+    """Let two people contradict each other, and the executive decide."""
+    await office.decide(handle, "approve", FRANK)
+    await office.decide(handle, "reject", HEIDI)
+    await office.decide(handle, "approve", GRACE)
+
+
+async def early(office: Office, handle: Handle) -> None:
+    """Let everybody decide in the wrong order."""
+    for actor in (GRACE, FRANK, ERIN, BOB):
+        await office.decide(handle, "approve", actor)
+
+
+async def hand_over(office: Office, handle: Handle) -> None:
+    """Hand the seat over, and let the new holder decide."""
+    await office.decide(handle, "reassign", BOB, to=FRANK)
+    await office.decide(handle, "approve", FRANK)
+
+
+async def leave(office: Office, handle: Handle) -> None:
+    """Let the reviewer leave while the case waits."""
+    await office.settled(handle)
+    office.people.remove("bob")
+    await office.settled(handle)
+    await office.decide(handle, "approve", CAROL)
+
+
+async def talk(office: Office, handle: Handle) -> None:
+    """Say more than fits into one run, then approve."""
+    newest: Handle = office.client.get_workflow_handle(handle.id)
+    for number in range(9):
+        await office.decide(newest, "comment", CAROL, reason=f"comment {number}")
+    await approve(office, newest)
+
+
+def without_effect(office: Office) -> None:
+    """Let the bank refuse every payment."""
+    office.writes_to = Outage(office.ledger, permanent=True, pay=99)
+
+
+def without_ledger(office: Office) -> None:
+    """Let Postgres be away for a while."""
+    office.writes_to = Outage(office.ledger, append_step=3, pay=1)
+
+
+def without_mail(office: Office) -> None:
+    """Let one notice never arrive."""
+    office.notifier = NoMail(2, permanent=True)
+
+
+COMMITTEE = expense(cost_centre="CC-COMMITTEE")
+
+SCENES = {
+    "expense-approved-by-rule": Scene(nothing, expense("20.00 EUR")),
+    "expense-rejected-by-rule": Scene(nothing, expense("950000.00 EUR")),
+    "expense-unplannable": Scene(nothing, {"title": "No expense"}),
+    "expense-approved-and-paid": Scene(wait_and_approve, expense()),
+    "expense-approved-before-the-worker": Scene(approve, expense()),
+    "expense-approved-by-update": Scene(approve_by_update, expense()),
+    "expense-rejected": Scene(reject, expense()),
+    "expense-escalated-and-rejected-by-timeout": Scene(six_days, expense()),
+    "expense-expired": Scene(six_days, expense(cost_centre="CC-EXPIRE")),
+    "expense-approved-by-timeout": Scene(six_days, expense(cost_centre="CC-ASSENT")),
+    "expense-extended": Scene(extended, expense(cost_centre="CC-EXTEND")),
+    "expense-withdrawn": Scene(withdraw, expense()),
+    "expense-changed-and-paid": Scene(change, expense()),
+    "expense-two-of-three": Scene(two_of_three, COMMITTEE),
+    "expense-tie-taken-over": Scene(tie, {**COMMITTEE, "requester": ERIN}),
+    "expense-three-stages-decided-early": Scene(early, expense("20000.00 EUR")),
+    "expense-handed-over": Scene(hand_over, expense()),
+    "expense-reviewer-left": Scene(leave, expense()),
+    "expense-effect-failed": Scene(approve, expense(), prepare=without_effect),
+    "expense-ledger-away": Scene(approve, expense(), prepare=without_ledger),
+    "expense-notice-failed": Scene(approve, expense(), prepare=without_mail),
+    "expense-continued": Scene(talk, expense(), short=True),
+    "expense-waiting": Scene(wait, expense(), ends=False),
+    "expense-waiting-for-changes": Scene(ask_for_changes, expense(), ends=False),
+}
+
+
+async def record(scene: Scene, name: str, office: Office) -> list[WorkflowHistory]:
+    """Play a scene and return the history of each of its runs, the first one first."""
+    scene.prepare(office)
+    async with office.worker():
+        handle = await office.submit(scene.request, name=name)
+        await scene.play(office, handle)
+        if scene.ends:
+            await office.result(handle)
+        else:
+            await office.recorded(handle, "system:notice:sent")
+            await office.idle(handle)
+    runs = [await office.client.get_workflow_handle(name).fetch_history()]
+    while before := _continued_from(runs[0]):
+        handle = office.client.get_workflow_handle(name, run_id=before)
+        runs.insert(0, await handle.fetch_history())
+    return runs
+
+
+def _continued_from(history: WorkflowHistory) -> str:
+    started = history.events[0].workflow_execution_started_event_attributes
+    return started.continued_execution_run_id
+
+
+def as_text(history: WorkflowHistory) -> str:
+    """Return a history as compact JSON, without the paths in its stack traces."""
+    return json.dumps(_without_traces(json.loads(history.to_json())), separators=(",", ":")) + "\n"
+
+
+def _without_traces(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: _without_traces(v) for k, v in value.items() if k != "stackTrace"}
+    return [_without_traces(item) for item in value] if isinstance(value, list) else value
+
+
+@asynccontextmanager
+async def server(*settings: str) -> AsyncIterator[Client]:
+    """Run a server on which time can be skipped, and connect to it."""
+    arguments = ("frontend.WorkflowTimeSkippingEnabled=true", *settings)
+    async with await WorkflowEnvironment.start_local(
+        dev_server_existing_path=str(find_temporal()),
+        dev_server_extra_args=[a for s in arguments for a in ("--dynamic-config-value", s)],
+        dev_server_log_level="error",
+        data_converter=pydantic_data_converter,
+        identity=IDENTITY,
+    ) as environment:
+        yield environment.client
+
+
+async def main() -> None:
+    """Record every scene anew."""
+    cluster = Cluster(installed_programs()[0])
+    # What goes wrong in these scenes is meant to.
+    logging.getLogger("temporalio").setLevel(logging.CRITICAL)
+    try:
+        cluster.prepare_template()
+        async with AsyncExitStack() as stack:
+            usual = await stack.enter_async_context(server())
+            short = await stack.enter_async_context(
+                server("limit.historyCount.suggestContinueAsNew=30")
+            )
+            home = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+            written: dict[str, str] = {}
+            for name, scene in SCENES.items():
+                database = stack.enter_context(cluster.database())
+                pool = await stack.enter_async_context(
+                    open_pool(cluster.url(database, "placet_app"))
+                )
+                office = Office(
+                    short if scene.short else usual,
+                    PostgresLedger(pool),
+                    home / name,
+                    task_queue=name,
+                )
+                runs = await record(scene, name, office)
+                for number, history in enumerate(runs, 1):
+                    suffix = f"-run-{number}" if scene.short else ""
+                    written[f"{name}{suffix}.json"] = as_text(history)
+                print(f"{name}: {sum(len(run.events) for run in runs)} events")  # noqa: T201
+    finally:
+        cluster.remove()
+    for old in HISTORIES.glob("*.json"):
+        old.unlink()
+    for file, text in written.items():
+        (HISTORIES / file).write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
