@@ -1,0 +1,107 @@
+"""Who may import whom: import-linter's contracts, and lists of what is allowed."""
+
+import sys
+from pathlib import Path
+
+import grimp
+import pytest
+from importlinter.cli import lint_imports
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+OURS = ("placet", "workflows", "activities")
+
+# A package, and everything it may import itself; indirect imports are import-linter's to judge.
+# Of the standard library the domain and the workflows may use what has no clock, no chance and
+# no world in it.
+PURE = {
+    "base64",
+    "binascii",
+    "bisect",
+    "collections",
+    "collections.abc",
+    "dataclasses",
+    "datetime",
+    "decimal",
+    "difflib",
+    "enum",
+    "functools",
+    "hashlib",
+    "itertools",
+    "json",
+    "math",
+    "operator",
+    "re",
+    "typing",
+    "unicodedata",
+    "zoneinfo",
+}
+ALLOWED = {
+    "placet.domain": PURE | {"placet.domain", "pydantic"},
+    "workflows": PURE
+    | {"asyncio", "workflows", "activities", "placet.domain", "pydantic", "temporalio"},
+    "activities": set(sys.stdlib_module_names)
+    | {
+        "activities",
+        "placet.attestation",
+        "placet.digest",
+        "placet.domain",
+        "placet.payments",
+        "placet.pipelines",
+        "placet.policy.service",
+        "placet.ports",
+        "temporalio",
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def graph() -> grimp.ImportGraph:
+    return grimp.build_graph(*OURS, include_external_packages=True, cache_dir=None)
+
+
+def test_the_contracts_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(REPOSITORY)
+    assert lint_imports(config_filename="pyproject.toml", no_cache=True) == 0
+
+
+def test_a_broken_contract_is_noticed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(REPOSITORY)
+    config = tmp_path / "contracts.toml"
+    config.write_text(
+        '[tool.importlinter]\nroot_packages = ["placet", "workflows", "activities"]\n'
+        '[[tool.importlinter.contracts]]\nname = "No workflow knows the domain"\n'
+        'type = "forbidden"\nsource_modules = ["workflows"]\n'
+        'forbidden_modules = ["placet.domain"]\n'
+    )
+    assert lint_imports(config_filename=str(config), no_cache=True) == 1
+    assert "BROKEN" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("package", ALLOWED)
+def test_a_package_imports_only_what_it_may(graph: grimp.ImportGraph, package: str) -> None:
+    strangers = {
+        f"{module} imports {found}"
+        for module in {package, *graph.find_descendants(package)}
+        for found in graph.find_modules_directly_imported_by(module)
+        if not any(found == one or found.startswith(f"{one}.") for one in ALLOWED[package])
+    }
+    assert strangers == set()
+
+
+def test_doors_of_one_kind_do_not_know_each_other(graph: grimp.ImportGraph) -> None:
+    siblings = [
+        name
+        for name in ("placet.cli", "placet.inbox", "placet.mcp", "placet.rest")
+        if name in graph.modules
+    ]
+    assert "placet.cli" in siblings
+    known = {
+        f"{one} imports {other}"
+        for one in siblings
+        for other in siblings
+        if one != other
+        and graph.direct_import_exists(importer=one, imported=other, as_packages=True)
+    }
+    assert known == set()
