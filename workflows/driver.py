@@ -40,7 +40,7 @@ with workflow.unsafe.imports_passed_through():
 from workflows.alarm import Alarm
 from workflows.courier import Courier
 from workflows.durable import durably
-from workflows.inbox import Entry, Inbox, Tick
+from workflows.inbox import Entry, Inbox, Tick, Unread
 from workflows.journal import Journal
 from workflows.raw import plain
 
@@ -135,7 +135,7 @@ class Driver:
                 call = Call(message=message, decision_id=entry.decision_id, actor=next(actors))
                 return reception.received(case, call, now)
             case Malformed() as malformed:
-                return reception.misunderstood(case, malformed, now)
+                return reception.misunderstood(case, malformed, entry.decision_id, now)
             case EffectResult():
                 return progress.effect_done(case, now)
             case Undelivered() as notice:
@@ -145,6 +145,9 @@ class Driver:
             case Tick():
                 seen = progress.looked_over(case, now)
                 return _after(seen, progress.timers_fired(seen.case, now))
+            case Unread():
+                problem = f"{entry.key} was taken and not read"
+                raise TypeError(problem)
 
     async def _plan(self) -> None:
         now = workflow.now()

@@ -24,7 +24,7 @@ with workflow.unsafe.imports_passed_through():
 
     from placet.domain import progress
     from placet.domain.case import Case, Outcome
-    from placet.domain.message import UPDATE, Malformed, Message, parse
+    from placet.domain.message import MAX_MESSAGE_BYTES, UPDATE, Malformed, parse
     from placet.domain.orders import CaseResult, EffectOrder, EffectResult, GateState
     from placet.domain.record import Record
     from placet.domain.review import Answer
@@ -32,7 +32,7 @@ with workflow.unsafe.imports_passed_through():
 
 from workflows.driver import Driver
 from workflows.durable import ALIVE
-from workflows.inbox import Entry, Inbox
+from workflows.inbox import Entry, Inbox, Unread
 from workflows.journal import Journal
 from workflows.raw import plain
 
@@ -174,19 +174,23 @@ class Gate:
     def on_signal(self, name: str, arguments: Sequence[RawValue]) -> None:
         """Take a signal of any name with any arguments."""
         self._signals += 1
-        content = [plain(value) for value in arguments]
-        self._enter(parse(name, content, "signal"), content, f"signal-{self._signals}")
+        came = tuple(plain(value) for value in arguments)
+        self._enter(Unread(name, came, "signal"), f"signal-{self._signals}")
 
     def _check_update(self, message: RawValue) -> None:
-        understood = parse(UPDATE, [plain(message)], "update")
+        """Refuse a small update at once; a large one is read when its turn comes."""
+        came = plain(message)
+        if len(came[1]) > MAX_MESSAGE_BYTES:
+            return
+        understood = parse(UPDATE, [came], "update")
         if isinstance(understood, Malformed):
             raise ApplicationError(understood.problem, type="malformed", non_retryable=True)
 
     async def _on_update(self, message: RawValue) -> Answer:
-        content = [plain(message)]
         info = workflow.current_update_info()
-        key = f"update-{info.id if info else ''}"
-        entry = self._enter(parse(UPDATE, content, "update"), content, key)
+        entry = self._enter(
+            Unread(UPDATE, (plain(message),), "update"), f"update-{info.id if info else ''}"
+        )
         await workflow.wait_condition(lambda: entry.answer is not None)
         answer = entry.answer
         if answer is None or not answer.accepted:
@@ -209,12 +213,8 @@ class Gate:
             "plan": case.plan.model_dump(mode="json") if case.plan else None,
         }
 
-    def _enter(
-        self, content: Message | Malformed, came: list[tuple[str, bytes]], key: str
-    ) -> Entry:
-        # Of a message that nobody understood only the fingerprint is kept.
-        size = sum(len(data) for _, data in came) if isinstance(content, Message) else 1_000
-        entry = Entry(content, key, size)
+    def _enter(self, content: Unread, key: str) -> Entry:
+        entry = Entry(content, key, content.size)
         self._inbox.put(entry)
         return entry
 
@@ -249,6 +249,7 @@ class Gate:
 
     def _state(self) -> GateState:
         """Return what a continued run needs: also what has come in and not been taken."""
+        self._inbox.read_all()
         return GateState(
             case=self._case,
             events=self._driver.journal.events,

@@ -12,7 +12,7 @@ from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
-    from placet.domain.message import UNNAMED, Malformed, Message
+    from placet.domain.message import UNNAMED, Malformed, Message, parse
     from placet.domain.orders import EffectResult
     from placet.domain.record import Undelivered
     from placet.domain.review import Answer
@@ -28,6 +28,23 @@ class Tick:
     """The timer has rung. It stands in the queue behind whoever came in the same task."""
 
 
+@dataclass(frozen=True)
+class Unread:
+    """A message as it came. Reading takes time, so it is read when its turn comes.
+
+    A workflow task can bring thousands of messages, and has two seconds.
+    """
+
+    name: str
+    arguments: tuple[tuple[str, bytes], ...]
+    channel: str
+
+    @property
+    def size(self) -> int:
+        """Return how many bytes came."""
+        return sum(len(data) for _, data in self.arguments)
+
+
 @dataclass
 class Entry:
     """Something that came in, and the answer once it has one.
@@ -39,10 +56,16 @@ class Entry:
         answer: What the caller is told.
     """
 
-    content: Message | Malformed | EffectResult | ApplicationError | Tick | Undelivered
+    content: Unread | Message | Malformed | EffectResult | ApplicationError | Tick | Undelivered
     key: str
     size: int = 0
     answer: Answer | None = None
+
+    def read(self) -> None:
+        """Understand what came, or find out that nobody can."""
+        if isinstance(self.content, Unread):
+            came = self.content
+            self.content = parse(came.name, list(came.arguments), came.channel)
 
     @property
     def decision_id(self) -> str:
@@ -85,22 +108,30 @@ class Inbox:
         """Take the next batch in order: a changed request alone, or what can go together."""
         batch: deque[Entry] = deque()
         size = 0
-        while self._entries and len(batch) < BATCH_ENTRIES and size < BATCH_BYTES:
-            if batch and (self._entries[0].resubmits or batch[0].resubmits):
-                break
-            entry = self._entries.popleft()
+        while self._entries and len(batch) < BATCH_ENTRIES:
+            entry = self._entries[0]
             size += entry.size
-            batch.append(entry)
+            if batch and size > BATCH_BYTES:
+                break
+            entry.read()
+            if batch and (entry.resubmits or batch[0].resubmits):
+                break
+            batch.append(self._entries.popleft())
         return batch
 
     @property
     def can_be_carried(self) -> bool:
         """Say whether a continued run can be given all that is here."""
-        carried = (Message, Malformed, Tick)
+        carried = (Unread, Message, Malformed, Tick)
         return (
             all(isinstance(entry.content, carried) for entry in self._entries)
             and sum(entry.size for entry in self._entries) <= CARRIED_BYTES
         )
+
+    def read_all(self) -> None:
+        """Read what waits, to carry it into the next run; ``can_be_carried`` bounds the work."""
+        for entry in self._entries:
+            entry.read()
 
     def messages(self) -> tuple[tuple[str, Message], ...]:
         """Return the messages that wait, each with its key."""

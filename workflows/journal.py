@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 
 from temporalio import workflow
+from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
-    from pydantic import JsonValue
+    from pydantic import JsonValue, ValidationError
 
     from activities.ledger import LedgerActivities
     from placet.domain.case import Case
@@ -85,7 +86,16 @@ class Journal:
         )
         self.last = written.receipts[-1]
         if written.known is not None:
-            outcome = StepOutcome.model_validate_json(written.known)
+            outcome = _understood(written.known)
             self.events = outcome.events
             self._waiting = None
         return outcome, written.receipts
+
+
+def _understood(outcome: str) -> StepOutcome:
+    """Read what a step came to; what no gate has written ends the workflow, and is seen."""
+    try:
+        return StepOutcome.model_validate_json(outcome)
+    except ValidationError as error:
+        message = f"the ledger's step is no gate's: {error.error_count()} problems"
+        raise ApplicationError(message, type="conflict", non_retryable=True) from None

@@ -20,7 +20,7 @@ UPDATE = "decide"
 """The update's name; its object names the action."""
 
 MAX_MESSAGE_BYTES = 64 * 1024
-MAX_RESUBMISSION_BYTES = 1024 * 1024
+MAX_RESUBMISSION_BYTES = 512 * 1024
 MAX_DEPTH = 50
 """How many levels of objects and lists a message may have.
 

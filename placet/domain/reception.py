@@ -45,7 +45,7 @@ def received(case: Case, call: Call, now: datetime) -> Step:
     return draft.done(answer)
 
 
-def misunderstood(case: Case, malformed: Malformed, now: datetime) -> Step:
+def misunderstood(case: Case, malformed: Malformed, decision_id: str, now: datetime) -> Step:
     """Record a message nobody could understand; the case goes on (rule 8)."""
     draft = Draft(case, now)
     draft.record(
@@ -59,7 +59,14 @@ def misunderstood(case: Case, malformed: Malformed, now: datetime) -> Step:
             "sha256": malformed.sha256,
         },
     )
-    return draft.done()
+    answer = Answer(
+        accepted=False,
+        message=malformed.problem,
+        status=case.status,
+        decision_id=decision_id,
+        refusal=Refusal.MALFORMED,
+    )
+    return draft.done(answer)
 
 
 def bad_resubmission(case: Case, call: Call, problem: str, now: datetime) -> Step:

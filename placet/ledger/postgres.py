@@ -15,7 +15,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from placet.db import Pool, translated_errors
-from placet.domain.errors import InvalidInputError, NotFoundError
+from placet.domain.errors import ConflictError, InvalidInputError, NotFoundError
 from placet.domain.ledger import (
     LedgerEvent,
     LedgerStep,
@@ -90,7 +90,7 @@ class PostgresLedger:
         known = rows[0]["known"]
         return WrittenStep(
             receipts=tuple(Receipt(**row) for row in rows),
-            known=None if known is None else zlib.decompress(known).decode(),
+            known=None if known is None else _outcome(step, known),
         )
 
     async def timeline(self, request: str) -> list[RecordedEvent]:
@@ -296,6 +296,16 @@ class PostgresLedger:
 _ANY_PAYMENT: dict[str, str | None] = dict.fromkeys(
     ("payment_id", "permit_id", "request", "msg_id", "end_to_end_id")
 )
+
+
+def _outcome(step: LedgerStep, stored: bytes) -> str:
+    try:
+        return zlib.decompress(stored).decode()
+    except (zlib.error, UnicodeDecodeError):
+        raise ConflictError(
+            f"What step {step.number} of {step.stream} came to cannot be read: somebody else wrote "
+            "it. Compare the ledger with Temporal's history before you go on."
+        ) from None
 
 
 def _require_stream(events: Sequence[LedgerEvent], request: str) -> None:

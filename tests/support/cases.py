@@ -224,7 +224,7 @@ class World:
             while waiting and not self.case.wants_stage:
                 message = waiting.pop(0)
                 if isinstance(message, Malformed):
-                    self.take(reception.misunderstood(self.case, message, self.now))
+                    self.take(reception.misunderstood(self.case, message, "unread", self.now))
                     continue
                 actor = next(actors)
                 if verified:

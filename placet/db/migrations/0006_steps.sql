@@ -28,7 +28,7 @@ declare
     kept_steps constant bigint := 64; -- More than a worker takes before Temporal knows of them.
     before audit.step;
 begin
-    if append_step.stream <> all (append_step.streams) then
+    if append_step.stream <> any (append_step.streams) then
         raise exception 'A step of % holds events of another request.', append_step.stream
             using errcode = 'PLI01';
     end if;
