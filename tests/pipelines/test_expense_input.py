@@ -16,7 +16,9 @@ from placet.domain.money import RateTable
 from placet.pipelines.expense import parse_expense
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-RATES = RateTable.model_validate(read_json((EXAMPLES / "rates.json").read_bytes()))
+RATES = RateTable.model_validate(
+    {"base": "EUR", "as_of": "2026-03-02", "rates": {"JPY": "162.37", "USD": "1.0850"}}
+)
 GOOD: dict[str, Any] = {
     "title": "Team dinner",
     "requester": "alice@example.com",
