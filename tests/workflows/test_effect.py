@@ -6,6 +6,7 @@ from tests.workflows.office import Office, expense
 from tests.workflows.trouble import Outage
 
 ALICE, BOB = "alice@example.com", "bob@example.com"
+MINE, THEIRS = b"DE89370400440532013000", b"DE02120300000000202051"
 
 
 @pytest.mark.rule(number=5)
@@ -62,7 +63,7 @@ async def test_content_that_is_not_what_was_approved_is_not_paid(closed_office: 
 
         async def get_content(self, digest: str) -> bytes:
             content = await office.ledger.get_content(digest)
-            return content.replace(b"120.00", b"920.00") if digest == shown else content
+            return content.replace(MINE, THEIRS) if digest == shown else content
 
     office.writes_to = Swapped()
     await office.signal(handle, "approve", BOB)

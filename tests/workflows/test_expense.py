@@ -34,19 +34,3 @@ async def test_the_update_answers_with_a_receipt(office: Office) -> None:
     assert answer["leaf"]
     result = await handle.result()
     assert (result.outcome, result.reason) == ("rejected", "no receipt")
-
-
-@pytest.mark.rule(number=9)
-@pytest.mark.rule(number=7)
-async def test_reminder_then_escalation_then_deadline(office: Office) -> None:
-    handle = await office.submit()
-    await office.decide(handle, "comment", "alice@example.com", reason="please")
-    await office.skip(handle, days=6)
-    result = await handle.result()
-    assert (result.outcome, result.by) == ("rejected", "timeout")
-    assert [k for k in await office.kinds(handle) if k.startswith("timer")] == [
-        "timer:stage:reminded",
-        "timer:stage:reminded",
-        "timer:stage:escalated",
-        "timer:stage:deadline_passed",
-    ]

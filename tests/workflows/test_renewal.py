@@ -147,9 +147,9 @@ async def test_more_unread_mail_than_a_run_can_be_given_is_read_first(
 ) -> None:
     office = hasty_office
     handle = await current(office, await office.submit())
-    long = "x" * 15_000
+    pizza = "\N{SLICE OF PIZZA}" * 3_990
     await asyncio.gather(
-        *(office.signal(handle, "comment", CAROL, reason=f"{n} {long}") for n in range(150))
+        *(office.signal(handle, "comment", CAROL, reason=f"{n} {pizza}") for n in range(150))
     )
     await office.signal(handle, "approve", BOB)
     async with office.worker():

@@ -66,7 +66,6 @@ async def test_the_deputy_may_decide_once_the_stage_has_been_escalated(office: O
 
 # The cost centre whose stage has this deadline, how the case ends, and what time did to it.
 DEADLINES = [
-    ("CC-100", "rejected", "timer:stage:deadline_passed"),
     ("CC-EXPIRE", "expired", "timer:stage:deadline_passed"),
     ("CC-ASSENT", "approved", "timer:stage:deadline_passed"),
 ]
