@@ -91,6 +91,9 @@ async def open_pool(
         min_size=min_size,
         max_size=max_size,
         timeout=patience,
+        # The pool waits twice as long after each failure. When it has given up, the next caller
+        # makes it try at once, so a long outage is not followed by another one of the same length.
+        reconnect_timeout=patience,
         configure=_configure,
         check=AsyncConnectionPool.check_connection,
         open=False,

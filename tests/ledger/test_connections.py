@@ -43,6 +43,22 @@ async def test_while_postgres_is_down_everything_says_try_again(
         assert len(await PostgresLedger(pool).append([opened()])) == 1
 
 
+async def test_a_long_outage_is_over_when_postgres_is_back(
+    postgres: Cluster, database: Database
+) -> None:
+    async with open_pool(database.app_url, patience=1.5) as pool:
+        ledger = PostgresLedger(pool)
+        await ledger.append([submitted()])
+        postgres.stop()
+        try:
+            for _ in range(3):
+                with pytest.raises(UnavailableError):
+                    await ledger.timeline("expense-1")
+        finally:
+            postgres.start()
+        assert len(await ledger.timeline("expense-1")) == 1
+
+
 async def test_a_pool_opens_before_its_server_and_tells_no_password() -> None:
     async with open_pool("postgresql://app:hunter2@127.0.0.1:1/placet", patience=0.3) as pool:
         with pytest.raises(UnavailableError) as refused:
