@@ -52,5 +52,5 @@ def test_make_alone_lists_every_target() -> None:
     )
     targets = re.findall(r"^  make (\w+) +\w", answer.stdout, re.MULTILINE)
     assert targets == [
-        *("help", "setup", "demo", "up", "test", "lint", "bench", "histories", "clean"),
+        *("help", "setup", "demo", "up", "test", "faults", "lint", "bench", "histories", "clean"),
     ]
