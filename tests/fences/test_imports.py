@@ -62,7 +62,7 @@ def graph() -> grimp.ImportGraph:
 def lint_imports(config: Path) -> subprocess.CompletedProcess[str]:
     """Run import-linter in a process of its own: it turns off the loggers of the one it is in."""
     program = Path(sys.executable).with_name("lint-imports")
-    return subprocess.run(
+    return subprocess.run(  # noqa: S603 - the program beside this interpreter
         [program, "--config", config, "--no-cache"],
         cwd=REPOSITORY,
         capture_output=True,
