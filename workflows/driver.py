@@ -166,7 +166,7 @@ class Driver:
     async def _resubmit(self, entry: Entry, now: datetime) -> None:
         """Plan a changed request; one that cannot be planned leaves the case as it was."""
         message = entry.content
-        assert isinstance(message, Message)  # noqa: S101 - _is_resubmission has made sure
+        assert isinstance(message, Message)  # noqa: S101 - the turn has looked
         known = await self._assess(deque([entry]), now)
         call = Call(message=message, decision_id=entry.decision_id, actor=known.actors[0])
         step = reception.may_resubmit(self.case, call, now)
