@@ -56,6 +56,11 @@ def person(key: str, **fields: Any) -> Person:
     return {"id": key, "name": key.title(), "addresses": [f"{key}@example.com"], **fields}
 
 
+def people(*names: str, **special: Person) -> dict[str, Person]:
+    """Return a directory of people by their ids; ``special`` ones are given whole."""
+    return {**{name: person(name) for name in names}, **special}
+
+
 def away(begin: str = "2026-03-01", end: str = "2026-04-30", **more: Any) -> dict[str, Any]:
     """Return an absence or, with ``to``, a delegation that holds in March and April 2026."""
     return {"from": begin, "until": end, **more}
