@@ -14,7 +14,7 @@ from activities.errors import permanent
 from placet.domain.errors import ConflictError
 from placet.domain.expense import ExpenseRequest, payable
 from placet.domain.ledger import LedgerEvent
-from placet.domain.ledger_rows import PaymentOrder as PaymentEntry
+from placet.domain.ledger_rows import PaymentEntry
 from placet.domain.orders import EffectOrder, EffectResult
 from placet.payments.order import PaymentOrder
 from placet.payments.spool import Spool, StagedFile

@@ -24,7 +24,7 @@ from placet.domain.ledger_rows import (
 from placet.domain.plan import PersonRef, utc
 from placet.domain.record import Notice, NoticeKind
 from placet.domain.vocabulary import EffectState, Kind
-from placet.payments.pain002 import PaymentStatus as BankStatus
+from placet.payments.pain002 import BankStatus
 from placet.ports import DirectoryPort, Ledger, Notifier
 
 PROGRAM = "placet payments report"

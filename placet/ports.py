@@ -13,7 +13,7 @@ from placet.domain.ledger import (
 from placet.domain.ledger_rows import (
     AssignmentRow,
     ConsumeResult,
-    PaymentOrder,
+    PaymentEntry,
     PaymentReport,
     PaymentResult,
     PaymentRow,
@@ -46,7 +46,7 @@ class Recorder(Protocol):
         """Consume a permit and append its events in one transaction."""
         ...
 
-    async def pay(self, order: PaymentOrder, events: Sequence[LedgerEvent]) -> PaymentResult:
+    async def pay(self, entry: PaymentEntry, events: Sequence[LedgerEvent]) -> PaymentResult:
         """Consume a permit, record its payment and append its events in one transaction."""
         ...
 

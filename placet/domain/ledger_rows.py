@@ -74,7 +74,7 @@ class PaymentStatus(StrEnum):
     SETTLED = "settled"
 
 
-class PaymentOrder(Stored):
+class PaymentEntry(Stored):
     """A payment to record under a permit: the order that stands in the payment file.
 
     Attributes:
@@ -97,7 +97,7 @@ class PaymentOrder(Stored):
     file_sha256: Hex64
 
 
-class PaymentRow(PaymentOrder):
+class PaymentRow(PaymentEntry):
     """A payment as recorded, with what the bank said about it."""
 
     status: PaymentStatus

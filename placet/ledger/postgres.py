@@ -26,7 +26,7 @@ from placet.domain.ledger import (
 from placet.domain.ledger_rows import (
     AssignmentRow,
     ConsumeResult,
-    PaymentOrder,
+    PaymentEntry,
     PaymentReport,
     PaymentResult,
     PaymentRow,
@@ -212,13 +212,13 @@ class PostgresLedger:
             receipts = await (_append if first else _receipts)(connection, batch)
         return ConsumeResult(first=first, receipts=receipts)
 
-    async def pay(self, order: PaymentOrder, events: Sequence[LedgerEvent]) -> PaymentResult:
+    async def pay(self, entry: PaymentEntry, events: Sequence[LedgerEvent]) -> PaymentResult:
         """Consume a permit, record its payment and append its events in one transaction.
 
         A permit pays once: repeated, this returns the first row and changes nothing.
 
         Args:
-            order: What the payment file says.
+            entry: What the payment file says.
             events: ``effect:permit:consumed`` (see :meth:`consume`) and ``effect:payment:done``.
 
         Raises:
@@ -226,13 +226,13 @@ class PostgresLedger:
             ConflictError: The permit was issued for another digest or effect, has expired, has paid
                 another amount or payee, or an identifier of the payment is taken.
         """
-        _require_stream(events, order.request)
+        _require_stream(events, entry.request)
         batch = batch_of(events)
         async with self._transaction() as connection:
-            await _consume(connection, order.permit_id, order.digest, "payment")
-            first = (await _row(connection, sql.RECORD_PAYMENT, order.model_dump()))["first"]
+            await _consume(connection, entry.permit_id, entry.digest, "payment")
+            first = (await _row(connection, sql.RECORD_PAYMENT, entry.model_dump()))["first"]
             receipts = await (_append if first else _receipts)(connection, batch)
-            payment = await _payment(connection, {"permit_id": order.permit_id})
+            payment = await _payment(connection, {"permit_id": entry.permit_id})
         return PaymentResult(first=first, payment=payment, receipts=receipts)
 
     async def report_payment(

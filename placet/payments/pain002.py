@@ -17,7 +17,7 @@ _MAX_IDENTIFICATION = 35
 _SETTLED = frozenset({"ACSC", "ACCC"})
 
 
-class PaymentStatus(Stored):
+class BankStatus(Stored):
     """What the bank says about one payment, or about a whole message.
 
     Attributes:
@@ -55,7 +55,7 @@ class StatusReportError(InvalidInputError):
     code = "invalid-status-report"
 
 
-def read_status_report(content: bytes) -> list[PaymentStatus]:
+def read_status_report(content: bytes) -> list[BankStatus]:
     """Read a ``pain.002.001`` report (versions 03 and later), most specific statuses only.
 
     A status given for single transfers stands for these; one given for a payment block without
@@ -85,7 +85,7 @@ class _Reader:
     def __init__(self, namespace: str) -> None:
         self._names = {"": namespace}
 
-    def read(self, root: ET.Element) -> list[PaymentStatus]:
+    def read(self, root: ET.Element) -> list[BankStatus]:
         report = root.find("CstmrPmtStsRpt", self._names)
         group = None if report is None else report.find("OrgnlGrpInfAndSts", self._names)
         if report is None or group is None:
@@ -107,9 +107,7 @@ class _Reader:
             raise StatusReportError(f"it has more than {MAX_STATUSES:,} statuses; split it")
         return found
 
-    def _block(
-        self, block: ET.Element, message: str, overall: str | None
-    ) -> Iterator[PaymentStatus]:
+    def _block(self, block: ET.Element, message: str, overall: str | None) -> Iterator[BankStatus]:
         payment = self._identification(block, "OrgnlPmtInfId")
         for_block = self._text(block, "PmtInfSts")
         transfers = block.findall("TxInfAndSts", self._names)
@@ -132,7 +130,7 @@ class _Reader:
         message: str,
         payment: str | None = None,
         end_to_end: str | None = None,
-    ) -> PaymentStatus:
+    ) -> BankStatus:
         if not _STATUS.fullmatch(status):
             raise StatusReportError(f"{_shown(status)} is no status code; it has four letters")
         reasons = element.findall("StsRsnInf", self._names)
@@ -148,7 +146,7 @@ class _Reader:
             for line in reason.iterfind("AddtlInf", self._names)
             if line.text
         ]
-        return PaymentStatus(
+        return BankStatus(
             original_message_id=message,
             original_payment_id=payment,
             original_end_to_end_id=end_to_end,

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from placet.payments.pain002 import PaymentStatus
-from placet.payments.sample_bank import status_report
+from placet.payments.pain002 import BankStatus
 from tests.cli.office import Office
+from tests.support.bank import status_report
 
 CREATED = datetime(2026, 3, 10, 8, 0, tzinfo=UTC)
 
@@ -25,7 +25,7 @@ def paid(office: Office, reference: str) -> tuple[str, dict[str, Any]]:
 
 def bank_says(tmp_path: Path, reference: str, status: str, **reason: str) -> Path:
     """Write the bank's report about one payment."""
-    told = PaymentStatus(
+    told = BankStatus(
         original_message_id=reference,
         original_payment_id=reference,
         original_end_to_end_id=reference,

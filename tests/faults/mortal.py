@@ -31,7 +31,7 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 from placet.bootstrap import build_notifier, build_worker
 from placet.connections import open_ledger
 from placet.domain.ledger import LedgerEvent, LedgerStep, Receipt, WrittenStep
-from placet.domain.ledger_rows import PaymentOrder, PaymentResult
+from placet.domain.ledger_rows import PaymentEntry, PaymentResult
 from placet.domain.record import Notice
 from placet.ledger import PostgresLedger
 from placet.logging import configure
@@ -119,9 +119,9 @@ class _GuardedLedger:
         self._fate.step("after put_content")
         return digest
 
-    async def pay(self, order: PaymentOrder, events: Sequence[LedgerEvent]) -> PaymentResult:
+    async def pay(self, entry: PaymentEntry, events: Sequence[LedgerEvent]) -> PaymentResult:
         self._fate.pause("before pay")
-        result = await self._ledger.pay(order, events)
+        result = await self._ledger.pay(entry, events)
         self._fate.step("after pay")
         return result
 

@@ -5,7 +5,7 @@ import psycopg
 import pytest
 
 from placet.domain.errors import ConflictError, InvalidInputError, NotFoundError, PlacetError
-from placet.domain.ledger_rows import PaymentOrder, PaymentReport, PaymentStatus
+from placet.domain.ledger_rows import PaymentEntry, PaymentReport, PaymentStatus
 from placet.ledger import PostgresLedger, open_pool
 from tests.conftest import Database
 from tests.ledger.raw import append_raw
@@ -21,9 +21,9 @@ from tests.ledger.stories import (
 )
 
 
-def order(permit: str = "permit-1", request: str = "expense-1", **changes: object) -> PaymentOrder:
+def entry(permit: str = "permit-1", request: str = "expense-1", **changes: object) -> PaymentEntry:
     """Return the payment of an approved expense."""
-    return PaymentOrder.model_validate(
+    return PaymentEntry.model_validate(
         {
             "payment_id": f"pay-{permit}",
             "permit_id": permit,
@@ -53,8 +53,8 @@ async def approved_expense(ledger: PostgresLedger) -> PostgresLedger:
 async def test_a_permit_pays_once_and_says_so_the_second_time(
     approved_expense: PostgresLedger,
 ) -> None:
-    first = await approved_expense.pay(order(), [permit_consumed(), payment_done()])
-    again = await approved_expense.pay(order(), [permit_consumed(), payment_done()])
+    first = await approved_expense.pay(entry(), [permit_consumed(), payment_done()])
+    again = await approved_expense.pay(entry(), [permit_consumed(), payment_done()])
 
     assert first.first
     assert not again.first
@@ -82,7 +82,7 @@ async def test_sixteen_concurrent_payments_under_one_permit_are_one_payment(
             results = await asyncio.gather(
                 *(
                     ledger.pay(
-                        order(payment_id=f"pay-{n}", msg_id=f"M{n}", end_to_end_id=f"E{n}"),
+                        entry(payment_id=f"pay-{n}", msg_id=f"M{n}", end_to_end_id=f"E{n}"),
                         [permit_consumed(), payment_done()],
                     )
                     for n in range(16)
@@ -113,14 +113,14 @@ async def test_a_payment_that_the_permit_does_not_cover_is_refused(
     error: type[PlacetError],
     message: str,
 ) -> None:
-    bad = order().model_copy(update=wrong)
+    bad = entry().model_copy(update=wrong)
     events = [permit_consumed(request=bad.request), payment_done(request=bad.request)]
 
     with pytest.raises(error, match=message):
         await approved_expense.pay(bad, events)
 
     assert await approved_expense.payments() == []
-    assert (await approved_expense.pay(order(), [permit_consumed(), payment_done()])).first
+    assert (await approved_expense.pay(entry(), [permit_consumed(), payment_done()])).first
 
 
 @pytest.mark.rule(number=4)
@@ -128,7 +128,7 @@ async def test_a_permit_for_another_effect_does_not_pay(ledger: PostgresLedger) 
     await ledger.append([submitted(), permit_issued(effect="publish")])
 
     with pytest.raises(ConflictError, match="allows the effect publish, not payment"):
-        await ledger.pay(order(), [permit_consumed(), payment_done()])
+        await ledger.pay(entry(), [permit_consumed(), payment_done()])
 
 
 async def test_an_expired_permit_does_not_pay(ledger: PostgresLedger) -> None:
@@ -145,11 +145,11 @@ async def test_an_expired_permit_does_not_pay(ledger: PostgresLedger) -> None:
 async def test_a_payment_made_in_time_is_still_the_answer_after_the_permit_has_expired(
     database: Database, approved_expense: PostgresLedger
 ) -> None:
-    first = await approved_expense.pay(order(), [permit_consumed(), payment_done()])
+    first = await approved_expense.pay(entry(), [permit_consumed(), payment_done()])
     with psycopg.connect(database.admin_url) as connection:
         connection.execute("update effect.permit set expires_at = '2026-01-01Z'")
 
-    again = await approved_expense.pay(order(), [permit_consumed(), payment_done()])
+    again = await approved_expense.pay(entry(), [permit_consumed(), payment_done()])
     assert (again.first, again.payment) == (False, first.payment)
 
 
@@ -167,11 +167,11 @@ async def test_a_permit_is_issued_once(approved_expense: PostgresLedger) -> None
 async def test_another_payment_under_a_used_permit_is_refused(
     approved_expense: PostgresLedger,
 ) -> None:
-    await approved_expense.pay(order(), [permit_consumed(), payment_done()])
+    await approved_expense.pay(entry(), [permit_consumed(), payment_done()])
 
     for change in ({"amount": Decimal(121)}, {"currency": "USD"}, {"creditor_iban": "GB82WEST"}):
         with pytest.raises(ConflictError, match="another approval"):
-            await approved_expense.pay(order(**change), [permit_consumed(), payment_done()])
+            await approved_expense.pay(entry(**change), [permit_consumed(), payment_done()])
     assert (await approved_expense.payments())[0].amount == 120
 
 
@@ -179,17 +179,17 @@ async def test_an_identifier_the_bank_would_confuse_is_refused(
     approved_expense: PostgresLedger,
 ) -> None:
     await approved_expense.append([permit_issued("permit-2")])
-    await approved_expense.pay(order(), [permit_consumed(), payment_done()])
+    await approved_expense.pay(entry(), [permit_consumed(), payment_done()])
 
     for name in ("payment_id", "msg_id", "end_to_end_id"):
-        taken = order("permit-2", **{name: getattr(order(), name)})
+        taken = entry("permit-2", **{name: getattr(entry(), name)})
         with pytest.raises(ConflictError, match="recorded already"):
             await approved_expense.pay(
                 taken, [permit_consumed("permit-2"), payment_done("permit-2")]
             )
     assert (
         await approved_expense.pay(
-            order("permit-2"), [permit_consumed("permit-2"), payment_done("permit-2")]
+            entry("permit-2"), [permit_consumed("permit-2"), payment_done("permit-2")]
         )
     ).first
 
@@ -229,14 +229,14 @@ async def test_a_permit_consumed_for_something_else_does_not_pay_later(
     assert len(again.receipts) == 1
 
     with pytest.raises(ConflictError, match="do not pay"):
-        await approved_expense.pay(order(), [permit_consumed(), payment_done()])
+        await approved_expense.pay(entry(), [permit_consumed(), payment_done()])
 
 
 async def test_events_of_another_request_cannot_accompany_a_payment(
     approved_expense: PostgresLedger,
 ) -> None:
     with pytest.raises(InvalidInputError, match="expense-2"):
-        await approved_expense.pay(order(), [permit_consumed(), event(request="expense-2")])
+        await approved_expense.pay(entry(), [permit_consumed(), event(request="expense-2")])
 
 
 @pytest.mark.rule(number=1)
@@ -244,7 +244,7 @@ async def test_a_payment_that_loses_its_connection_halfway_did_not_happen(
     database: Database, approved_expense: PostgresLedger
 ) -> None:
     values = list(
-        order().model_dump(exclude={"digest", "permit_id", "payment_id", "request"}).values()
+        entry().model_dump(exclude={"digest", "permit_id", "payment_id", "request"}).values()
     )
     victim = psycopg.connect(database.app_url)
     victim.execute("select effect.consume('permit-1', %s, 'payment')", [DIGEST])
@@ -259,16 +259,16 @@ async def test_a_payment_that_loses_its_connection_halfway_did_not_happen(
     victim.close()
 
     assert await approved_expense.payments() == []
-    assert (await approved_expense.pay(order(), [permit_consumed(), payment_done()])).first
+    assert (await approved_expense.pay(entry(), [permit_consumed(), payment_done()])).first
 
 
 @pytest.mark.parametrize("named_by", ["msg_id", "end_to_end_id"])
 async def test_a_rejection_by_the_bank_is_recorded_once_with_its_event(
     approved_expense: PostgresLedger, named_by: str
 ) -> None:
-    await approved_expense.pay(order(), [permit_consumed(), payment_done()])
+    await approved_expense.pay(entry(), [permit_consumed(), payment_done()])
     report = PaymentReport.model_validate(
-        {named_by: getattr(order(), named_by), "status": "rejected", "reason": "AC04"}
+        {named_by: getattr(entry(), named_by), "status": "rejected", "reason": "AC04"}
     )
     told = event("bank:payment:rejected", step="bank", data={"effect": "failed"})
 
@@ -296,7 +296,7 @@ async def test_a_rejection_by_the_bank_is_recorded_once_with_its_event(
 async def test_a_report_about_a_payment_nobody_made_is_refused(
     approved_expense: PostgresLedger, names: dict[str, str]
 ) -> None:
-    await approved_expense.pay(order(), [permit_consumed(), payment_done()])
+    await approved_expense.pay(entry(), [permit_consumed(), payment_done()])
 
     with pytest.raises(NotFoundError):
         await approved_expense.report_payment(
@@ -307,7 +307,7 @@ async def test_a_report_about_a_payment_nobody_made_is_refused(
 async def test_a_report_needs_an_event_of_the_payments_request(
     approved_expense: PostgresLedger,
 ) -> None:
-    await approved_expense.pay(order(), [permit_consumed(), payment_done()])
+    await approved_expense.pay(entry(), [permit_consumed(), payment_done()])
     report = PaymentReport(msg_id="MSG-permit-1", status=PaymentStatus.SETTLED)
 
     with pytest.raises(InvalidInputError, match="expense-7"):

@@ -7,15 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from placet.domain.errors import InvalidInputError
-from placet.payments.pain002 import PaymentStatus, read_status_report
-from placet.payments.sample_bank import status_report
+from placet.payments.pain002 import BankStatus, read_status_report
+from tests.support.bank import status_report
 
 CREATED = datetime(2026, 3, 10, 8, 0, tzinfo=UTC)
 REFERENCE = "ab" * 16
 
 
-def a_status(**changes: Any) -> PaymentStatus:
-    return PaymentStatus.model_validate(
+def a_status(**changes: Any) -> BankStatus:
+    return BankStatus.model_validate(
         {
             "original_message_id": REFERENCE,
             "original_payment_id": REFERENCE,

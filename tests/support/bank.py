@@ -1,15 +1,13 @@
-"""A bank's answer for demonstrations and tests: a small but complete ``pain.002`` report."""
+"""A bank's answer: a small but complete ``pain.002`` report."""
 
 import xml.etree.ElementTree as ET
 from collections.abc import Sequence
 from datetime import datetime
 
-from placet.payments.pain002 import PaymentStatus
+from placet.payments.pain002 import BankStatus
 
 
-def status_report(
-    statuses: Sequence[PaymentStatus], created: datetime, version: str = "10"
-) -> bytes:
+def status_report(statuses: Sequence[BankStatus], created: datetime, version: str = "10") -> bytes:
     """Write a report about payments of one message.
 
     Args:
@@ -50,7 +48,7 @@ def _add(parent: ET.Element, name: str, text: str) -> None:
     ET.SubElement(parent, name).text = text
 
 
-def _add_reason(parent: ET.Element, status: PaymentStatus) -> None:
+def _add_reason(parent: ET.Element, status: BankStatus) -> None:
     if status.reason_code is None and not status.reason:
         return
     information = ET.SubElement(parent, "StsRsnInf")
