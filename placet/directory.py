@@ -7,17 +7,6 @@ from placet.policy.files import Document, model_from, read
 from placet.policy.reload import Reloading
 
 
-class FixedDirectory:
-    """A directory that stays as it is."""
-
-    def __init__(self, directory: Directory) -> None:
-        self._directory = directory
-
-    def snapshot(self) -> Directory:
-        """Return it."""
-        return self._directory
-
-
 class YamlDirectory:
     """A YAML file, read again when it changes.
 

@@ -1,14 +1,4 @@
-"""Read the receipt files that a request names, and hand them to the content store.
-
-Nothing is stored before the request is known to be good::
-
-    attached = read_receipts(read_json(path.read_bytes()), path.parent)
-    request = parse_expense(attached.request)
-    await store_receipts(attached.files, store)
-
-A service that gets a request without files checks that what it names is stored, with
-``require_stored``: a policy trusts that a receipt exists.
-"""
+"""Read the receipt files that a request names; `placet.submission` stores them once it is good."""
 
 import hashlib
 import os
@@ -17,12 +7,12 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any, Protocol
+from typing import Any
 
 import filetype  # type: ignore[import-untyped]
 
-from placet.domain.errors import InvalidInputError, UnavailableError
-from placet.domain.expense import MAX_LINES, MAX_RECEIPT_BYTES, ExpenseRequest, ReceiptType
+from placet.domain.errors import InvalidInputError
+from placet.domain.expense import MAX_LINES, MAX_RECEIPT_BYTES, ReceiptType
 from placet.domain.problems import Problem
 from placet.domain.text import LINE_LIMIT, clean_text
 from placet.pipelines.explain import refused
@@ -30,16 +20,6 @@ from placet.pipelines.explain import refused
 MAX_TOTAL_BYTES = 64 * 1024 * 1024
 _MAX_PATH = 1_000
 _WHAT = "the receipts"
-
-
-class ContentStore(Protocol):
-    """Where content lies under its SHA-256."""
-
-    async def put_content(self, content: bytes, media_type: str) -> str:
-        """Store ``content`` once and return its SHA-256 as 64 hexadecimal digits."""
-
-    async def has_content(self, sha256: str) -> bool:
-        """Say whether this content is stored."""
 
 
 class ReceiptError(InvalidInputError):
@@ -109,36 +89,6 @@ def read_receipts(raw: Any, directory: Path) -> Attached:
     if problems:
         raise ReceiptError(str(refused(_WHAT, problems)))
     return Attached({**raw, "lines": changed}, tuple(files.values()))
-
-
-async def store_receipts(files: Iterable[ReceiptFile], store: ContentStore) -> None:
-    """Hand every file to the store; doing it again changes nothing.
-
-    Raises:
-        UnavailableError: The store reports another digest than the content has.
-    """
-    for file in files:
-        stored = await store.put_content(file.content, file.media_type.value)
-        if stored != file.sha256:
-            raise UnavailableError(
-                f"the content store kept {stored} for {file.sha256}; check the store before"
-                " submitting again"
-            )
-
-
-async def require_stored(request: ExpenseRequest, store: ContentStore) -> None:
-    """Check that every receipt the request refers to is stored.
-
-    Raises:
-        ReceiptError: One is not; the message names its line.
-    """
-    problems = [
-        Problem(("lines", index, "receipt"), f"{receipt.sha256} is not stored; upload it first")
-        for index, line in enumerate(request.lines)
-        if (receipt := line.receipt) is not None and not await store.has_content(receipt.sha256)
-    ]
-    if problems:
-        raise ReceiptError(str(refused(_WHAT, problems)))
 
 
 def _reference(file: ReceiptFile) -> dict[str, Any]:
