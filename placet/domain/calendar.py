@@ -178,16 +178,6 @@ class BusinessCalendar(BaseModel):
                 return max(starts, instant)
         raise AssertionError  # pragma: no cover - the intervals do not end.
 
-    def open_between(self, start: datetime, end: datetime) -> timedelta:
-        """Return how long the calendar is open from ``start`` to ``end``; zero when reversed."""
-        start, end = start.astimezone(UTC), end.astimezone(UTC)
-        total = timedelta()
-        for opens, ends in self._intervals(start):
-            if opens >= end:
-                break
-            total += max(min(ends, end) - max(opens, start), timedelta())
-        return total
-
     def _days_later(self, start: datetime, days: int) -> datetime:
         local = start.astimezone(self.zone)
         day = local.date()
