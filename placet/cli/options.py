@@ -43,6 +43,11 @@ Stage = Annotated[
     str | None,
     typer.Option("--stage", metavar="NAME", help="Sign for this stage, not for the open one."),
 ]
+To = Annotated[str, typer.Option("--to", metavar="WHO", help="Who reviews instead.")]
+SeatOf = Annotated[
+    str | None,
+    typer.Option("--from", metavar="WHO", help="Whose seat; your own when it is not said."),
+]
 NoWait = Annotated[
     bool, typer.Option("--no-wait", help="Only send it, as a signal; ask for no answer.")
 ]

@@ -1,5 +1,7 @@
 """Every command explains itself, and `docs/cli.md` says what the commands say."""
 
+import re
+import shlex
 from typing import Any
 
 import pytest
@@ -14,8 +16,23 @@ COMMANDS = {name: context for name, _, context in commands()}
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_has_an_example_of_itself(name: str) -> None:
-    text = help_of(COMMANDS[name])
-    assert f"placet {name} " in text.partition("Example:")[2] + " "
+    for example in _examples(name):
+        assert f"{example} ".startswith(f"placet {name} ")
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_understands_its_examples(name: str) -> None:
+    for example in _examples(name):
+        words = shlex.split(re.split("[|<]", example)[0])
+        arguments = words[1 + len(name.split()) :]
+        assert COMMANDS[name].command.make_context(name, arguments).params
+
+
+def _examples(name: str) -> list[str]:
+    shown = help_of(COMMANDS[name]).partition("Example:")[2]
+    examples = [line.strip() for line in shown.splitlines() if line.strip()]
+    assert examples, f"{name} has no example"
+    return examples
 
 
 def _options(context: Any) -> set[str]:

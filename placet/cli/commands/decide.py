@@ -1,7 +1,7 @@
 """Everything a person can ask of a case."""
 
-from pathlib import Path
-from typing import Annotated
+from collections.abc import Callable
+from typing import Any
 
 import typer
 
@@ -14,128 +14,58 @@ from placet.cli.options import (
     NoWait,
     Reason,
     RequestFile,
+    SeatOf,
     Stage,
+    To,
     Who,
     example,
 )
+from placet.domain.vocabulary import Action
 
-To = Annotated[str, typer.Option("--to", metavar="WHO", help="Who reviews instead.")]
-From = Annotated[
-    str | None,
-    typer.Option("--from", metavar="WHO", help="Whose seat; your own when it is not said."),
-]
+_REVIEWS = (
+    (Action.APPROVE, "Approve a case.", "within budget"),
+    (Action.REJECT, "Reject a case.", "no receipt"),
+    (Action.REQUEST_CHANGES, "Ask for a changed request.", "add the receipt"),
+)
+_WHAT_COUNTS = "What counts is the revision that is stored now, or the one that --digest names."
+_CASE = "expense-dinner-1f"
+_BOB, _ALICE = "--as bob@example.com", "--as alice@example.com"
 
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands."""
-    bob = "--as bob@example.com"
-    app.command(
-        "approve", epilog=example(f'approve expense-dinner-1f {bob} --reason "within budget"')
-    )(approve)
-    app.command("reject", epilog=example(f'reject expense-dinner-1f {bob} --reason "no receipt"'))(
-        reject
-    )
-    app.command(
-        "request-changes",
-        epilog=example(f'request-changes expense-dinner-1f {bob} --reason "add the receipt"'),
-    )(request_changes)
-    app.command(
-        "comment", epilog=example(f'comment expense-dinner-1f {bob} --reason "who was there?"')
-    )(comment)
-    app.command(
-        "reassign", epilog=example(f"reassign expense-dinner-1f {bob} --to carol@example.com")
-    )(reassign)
-    app.command(
-        "withdraw",
-        epilog=example('withdraw expense-dinner-1f --as alice@example.com --reason "paid twice"'),
-    )(withdraw)
-    app.command(
-        "resubmit", epilog=example("resubmit expense-dinner-1f changed.json --as alice@example.com")
-    )(resubmit)
+    for action, about, reason in _REVIEWS:
+        name = action.value.replace("_", "-")
+        said = f'{name} {_CASE} {_BOB} --reason "{reason}"'
+        signed = f"{name} {_CASE} {_BOB} --key ~/.placet-key.json"
+        about_it = f"{about}\n\n{_WHAT_COUNTS}"
+        app.command(name, help=about_it, epilog=example(said, signed))(_reviews(action))
+    for command, line in (
+        (comment, f'{_CASE} {_BOB} --reason "who was there?"'),
+        (reassign, f"{_CASE} {_BOB} --to carol@example.com"),
+        (withdraw, f'{_CASE} {_ALICE} --reason "paid twice"'),
+        (resubmit, f"{_CASE} changed.json {_ALICE}"),
+    ):
+        name = command.__name__
+        app.command(name, epilog=example(f"{name} {line}"))(command)
 
 
-def approve(
-    case: Case,
-    who: Who,
-    reason: Reason = "",
-    decision_id: DecisionId = None,
-    digest: Digest = None,
-    key: Key = None,
-    stage: Stage = None,
-    no_wait: NoWait = False,
-    json: Json = False,
-) -> int:
-    """Approve a case.
+def _reviews(action: Action) -> Callable[..., int]:
+    def review(
+        case: Case,
+        who: Who,
+        reason: Reason = "",
+        decision_id: DecisionId = None,
+        digest: Digest = None,
+        key: Key = None,
+        stage: Stage = None,
+        no_wait: NoWait = False,
+        json: Json = False,
+    ) -> int:
+        signed = {"digest": digest, "key": key, "stage": stage}
+        return _send(action, case, who, reason, decision_id, no_wait, json, **signed)
 
-    What counts is the revision that is stored now, or the one that --digest names.
-    """
-    return _send(
-        "approve",
-        case,
-        who,
-        reason=reason,
-        decision_id=decision_id,
-        digest=digest,
-        key=key,
-        stage=stage,
-        wait=not no_wait,
-        json=json,
-    )
-
-
-def reject(
-    case: Case,
-    who: Who,
-    reason: Reason = "",
-    decision_id: DecisionId = None,
-    digest: Digest = None,
-    key: Key = None,
-    stage: Stage = None,
-    no_wait: NoWait = False,
-    json: Json = False,
-) -> int:
-    """Reject a case.
-
-    What counts is the revision that is stored now, or the one that --digest names.
-    """
-    return _send(
-        "reject",
-        case,
-        who,
-        reason=reason,
-        decision_id=decision_id,
-        digest=digest,
-        key=key,
-        stage=stage,
-        wait=not no_wait,
-        json=json,
-    )
-
-
-def request_changes(
-    case: Case,
-    who: Who,
-    reason: Reason = "",
-    decision_id: DecisionId = None,
-    digest: Digest = None,
-    key: Key = None,
-    stage: Stage = None,
-    no_wait: NoWait = False,
-    json: Json = False,
-) -> int:
-    """Ask for a changed request."""
-    return _send(
-        "request_changes",
-        case,
-        who,
-        reason=reason,
-        decision_id=decision_id,
-        digest=digest,
-        key=key,
-        stage=stage,
-        wait=not no_wait,
-        json=json,
-    )
+    return review
 
 
 def comment(
@@ -147,16 +77,14 @@ def comment(
     json: Json = False,
 ) -> int:
     """Comment on a case; it decides nothing."""
-    return _send(
-        "comment", case, who, reason=reason, decision_id=decision_id, wait=not no_wait, json=json
-    )
+    return _send(Action.COMMENT, case, who, reason, decision_id, no_wait, json)
 
 
 def reassign(
     case: Case,
     who: Who,
     to: To,
-    seat_of: From = None,
+    seat_of: SeatOf = None,
     reason: Reason = "",
     decision_id: DecisionId = None,
     no_wait: NoWait = False,
@@ -166,17 +94,8 @@ def reassign(
 
     It is your own seat, or with the role placet-admin anybody's.
     """
-    return _send(
-        "reassign",
-        case,
-        who,
-        reason=reason,
-        decision_id=decision_id,
-        to=to,
-        seat_of=seat_of,
-        wait=not no_wait,
-        json=json,
-    )
+    seat = {"to": to, "seat_of": seat_of}
+    return _send(Action.REASSIGN, case, who, reason, decision_id, no_wait, json, **seat)
 
 
 def withdraw(
@@ -188,9 +107,7 @@ def withdraw(
     json: Json = False,
 ) -> int:
     """Take your own request back."""
-    return _send(
-        "withdraw", case, who, reason=reason, decision_id=decision_id, wait=not no_wait, json=json
-    )
+    return _send(Action.WITHDRAW, case, who, reason, decision_id, no_wait, json)
 
 
 def resubmit(
@@ -206,51 +123,34 @@ def resubmit(
 
     It becomes a new revision, on which earlier votes are void.
     """
-    return _send(
-        "resubmit",
-        case,
-        who,
-        reason=reason,
-        decision_id=decision_id,
-        file=file,
-        wait=not no_wait,
-        json=json,
-    )
+    return _send(Action.RESUBMIT, case, who, reason, decision_id, no_wait, json, file=file)
 
 
 def _send(
-    action: str,
+    action: Action,
     case: str,
     who: str,
-    *,
     reason: str,
     decision_id: str | None,
-    digest: str | None = None,
-    key: Path | None = None,
-    stage: str | None = None,
-    to: str | None = None,
-    seat_of: str | None = None,
-    file: str | None = None,
-    wait: bool,
+    no_wait: bool,
     json: bool,
+    **more: Any,
 ) -> int:
+    """Send what every command says, and what this one says ``more``, by the name in ``Wish``."""
     from placet.cli.deciding import Wish, carry_out
     from placet.cli.world import go
-    from placet.domain.vocabulary import Action
 
-    wish = Wish(
-        action=Action(action),
-        request_id=case,
-        actor=who,
-        reason=reason,
-        decision_id=decision_id,
-        digest=digest,
-        key=key,
-        stage=stage,
-        to=to,
-        seat_of=seat_of,
-        file=file,
-        wait=wait,
-        json=json,
+    return go(
+        carry_out(
+            Wish(
+                action=action,
+                request_id=case,
+                actor=who,
+                reason=reason,
+                decision_id=decision_id,
+                wait=not no_wait,
+                json=json,
+                **more,
+            )
+        )
     )
-    return go(carry_out(wish))

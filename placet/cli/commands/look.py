@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from placet.cli.options import Case, Json, Timeout, example
+from placet.domain.vocabulary import Status
 
 _DAY = 86_400.0
 
@@ -15,9 +16,9 @@ Reviewer = Annotated[
 Requester = Annotated[
     str | None, typer.Option("--requester", metavar="WHO", help="Only this person's requests.")
 ]
-Status = Annotated[
-    str | None,
-    typer.Option("--status", metavar="STATUS", help="Such as pending, approved or rejected."),
+Standing = Annotated[
+    Status | None,
+    typer.Option("--status", metavar="STATUS", help=f"Only cases that are {', '.join(Status)}."),
 ]
 Kind = Annotated[
     str | None, typer.Option("--pipeline", metavar="NAME", help="Only requests of this kind.")
@@ -42,7 +43,7 @@ def add_to(app: typer.Typer) -> None:
 def list_(
     reviewer: Reviewer = None,
     requester: Requester = None,
-    status: Status = None,
+    status: Standing = None,
     pipeline: Kind = None,
     limit: Limit = 100,
     json: Json = False,
@@ -58,7 +59,7 @@ def list_(
         list_cases(
             reviewer=reviewer,
             requester=requester,
-            status=status,
+            status=status and status.value,
             pipeline=pipeline,
             limit=limit,
             json=json,
@@ -78,7 +79,10 @@ def show(case: Case, events: Events = False, json: Json = False) -> int:
 
 
 def watch(case: Case, json: Json = False) -> int:
-    """Follow a case until it ends."""
+    """Follow a case until it ends.
+
+    It prints each event as it comes. The exit code says whether the case was approved.
+    """
     from placet.cli.looking import watch_case
     from placet.cli.world import go
 

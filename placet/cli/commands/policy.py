@@ -9,14 +9,14 @@ from placet.cli.options import Json, RequestFile, example
 
 Folder = Annotated[
     Path | None,
-    typer.Argument(metavar="[DIR]", help="The policies; else PLACET_POLICIES or policies/."),
+    typer.Argument(metavar="DIR", help="The policies; else PLACET_POLICIES or policies/."),
 ]
 DirectoryFile = Annotated[
     Path | None,
-    typer.Argument(metavar="[FILE]", help="The directory; else the one beside the policies."),
+    typer.Argument(metavar="FILE", help="The directory; else the one beside the policies."),
 ]
 Kind = Annotated[
-    str | None, typer.Option("--pipeline", metavar="NAME", help="What kind of request it is.")
+    str | None, typer.Option("--pipeline", metavar="NAME", help="Of which kind it is, if the file does not say.")
 ]
 KeyFile = Annotated[Path, typer.Argument(metavar="FILE", help="A new file for the private key.")]
 KeyId = Annotated[

@@ -36,7 +36,10 @@ def _group() -> None:
 
 
 def up(home: Home = None, json: Json = False) -> int:
-    """Run Temporal, Postgres and a worker here."""
+    """Run Temporal, Postgres and a worker here, until Ctrl-C.
+
+    Once they answer it prints, as shell exports, where other programs find them.
+    """
     from placet.cli.stacking import bring_up
     from placet.cli.world import go
 
@@ -44,7 +47,7 @@ def up(home: Home = None, json: Json = False) -> int:
 
 
 def down(home: Home = None, json: Json = False) -> int:
-    """Stop what `placet up` started."""
+    """Stop what `placet up` started; its data stays."""
     from placet.cli.stacking import take_down
 
     return take_down(home, json=json)
@@ -59,7 +62,7 @@ def status(home: Home = None, json: Json = False) -> int:
 
 
 def worker(patience: Patience = _PATIENCE, level: Level = "INFO") -> int:
-    """Run a worker.
+    """Run a worker, until Ctrl-C.
 
     It waits for Temporal and Postgres, and stops cleanly on SIGTERM and Ctrl-C.
     """
