@@ -16,7 +16,10 @@ DirectoryFile = Annotated[
     typer.Argument(metavar="FILE", help="The directory; else the one beside the policies."),
 ]
 Kind = Annotated[
-    str | None, typer.Option("--pipeline", metavar="NAME", help="Of which kind it is, if the file does not say.")
+    str | None,
+    typer.Option(
+        "--pipeline", metavar="NAME", help="Of which kind it is, if the file does not say."
+    ),
 ]
 KeyFile = Annotated[Path, typer.Argument(metavar="FILE", help="A new file for the private key.")]
 KeyId = Annotated[
