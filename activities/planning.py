@@ -13,7 +13,7 @@ from placet.domain.errors import InvalidInputError
 from placet.domain.orders import OpenOrder, Planned, PlanOrder
 from placet.domain.plan import Opening
 from placet.domain.policy import PolicySnapshot
-from placet.pipelines.pipeline import Prepare, Prepared
+from placet.pipelines.pipeline import Door, Prepared, Surroundings
 from placet.policy.service import KeptPolicies, make_plan, open_stage
 from placet.ports import DirectoryPort, Ledger, PolicyPort
 
@@ -28,14 +28,14 @@ class PlanningActivities:
         policies: PolicyPort,
         directory: DirectoryPort,
         ledger: Ledger,
-        pipelines: Mapping[str, Prepare],
+        doors: Mapping[str, Door],
     ) -> None:
         """Plan by ``policies`` among the people of ``directory``; keep contents in ``ledger``."""
         self._policies = policies
         self._kept = KeptPolicies(ledger.get_content)
         self._directory = directory
         self._ledger = ledger
-        self._pipelines = pipelines
+        self._doors = doors
 
     @activity.defn(name="planning.make_plan")
     async def make_plan(self, order: PlanOrder) -> Planned:
@@ -47,9 +47,9 @@ class PlanningActivities:
         """
         with permanent():
             policy, snapshot = await self._policy(order)
-            prepared = self._pipelines[order.pipeline](
-                order.request, snapshot.rates, order.now.date()
-            )
+            door = self._doors[order.pipeline]
+            surroundings = Surroundings(order.now, snapshot.rates, snapshot.policy, self._ledger)
+            prepared = await door.prepare(order.request, surroundings)
             requester = self._directory.snapshot().require(prepared.requester).ref()
             if order.requester is not None and requester.id != order.requester:
                 raise InvalidInputError(
@@ -58,12 +58,7 @@ class PlanningActivities:
                 )
             revision = await self._keep(order, prepared)
             plan = make_plan(
-                snapshot,
-                prepared.facts,
-                title=prepared.title,
-                amount=prepared.amount,
-                requester=requester,
-                policy_digest=policy,
+                snapshot, prepared, door.facts, requester=requester, policy_digest=policy
             )
             opening = None
             if plan.stages:
@@ -107,4 +102,6 @@ class PlanningActivities:
                 f"files that the request refers to are not stored: {', '.join(missing)}; "
                 "submit it with starter.py, which stores them first"
             )
+        for file in prepared.made:
+            await self._ledger.put_content(file.content, file.media_type)
         return await self._ledger.put_content(canonical(prepared.request), JSON)

@@ -5,21 +5,19 @@ from datetime import timedelta
 
 from temporalio.client import Client
 from temporalio.worker import PollerBehaviorAutoscaling, Worker
-from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from activities.ledger import LedgerActivities
 from activities.notices import NoticeActivities
-from activities.payment import PaymentActivities
 from activities.planning import PlanningActivities
 from activities.reviewers import ReviewerActivities
 from placet.directory import YamlDirectory
 from placet.heartbeats import Heartbeats
 from placet.interceptors import LogContext
 from placet.notify.files import FileNotifier, LogNotifier
-from placet.payments.spool import Spool
 from placet.policy.loader import PolicyFolder
 from placet.ports import DirectoryPort, Ledger, Notifier, PolicyPort
 from placet.registry import PIPELINES
+from placet.runner import CaseRunner
 from placet.settings import Settings
 
 GRACE = timedelta(seconds=30)
@@ -56,16 +54,16 @@ def build_worker(  # noqa: PLR0913 - tests replace any of the parts
 
     Raises:
         InvalidInputError: A policy or the directory has mistakes; the message names each place.
-        UnavailableError: The directory for payment files cannot be used.
+        UnavailableError: What an effect needs cannot be used.
     """
     policies = policies or PolicyFolder(settings.policies)
     directory = directory or YamlDirectory(settings.policies / "directory.yaml")
-    prepare = {pipeline.name: pipeline.prepare for pipeline in PIPELINES}
-    planning = PlanningActivities(policies, directory, ledger, prepare)
+    doors = {pipeline.name: pipeline.door for pipeline in PIPELINES}
+    planning = PlanningActivities(policies, directory, ledger, doors)
     reviewers = ReviewerActivities(directory)
     writing = LedgerActivities(ledger)
     notices = NoticeActivities(notifier or build_notifier(settings), ledger)
-    payment = PaymentActivities(ledger, Spool(settings.spool, settings.debtor))
+    effects = [each for pipeline in PIPELINES for each in pipeline.effects(settings, ledger)]
     return Worker(
         client,
         task_queue=settings.task_queue,
@@ -76,7 +74,7 @@ def build_worker(  # noqa: PLR0913 - tests replace any of the parts
             reviewers.assess,
             writing.append,
             notices.deliver,
-            payment.pay,
+            *effects,
         ],
         interceptors=[LogContext(), Heartbeats()],
         # Temporal's library holds beats back for as long as it is allowed to.
@@ -88,5 +86,5 @@ def build_worker(  # noqa: PLR0913 - tests replace any of the parts
         workflow_task_poller_behavior=PollerBehaviorAutoscaling(),
         activity_task_poller_behavior=PollerBehaviorAutoscaling(),
         graceful_shutdown_timeout=graceful,
-        workflow_runner=SandboxedWorkflowRunner(restrictions=SandboxRestrictions.default),
+        workflow_runner=CaseRunner(),
     )

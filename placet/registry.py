@@ -1,5 +1,8 @@
 """Every pipeline Placet runs, a line each: see `docs/add-a-pipeline.md`."""
 
+from collections.abc import Mapping
+
+from placet.domain.facts import FactKind
 from placet.pipelines.pipeline import Pipeline
 
 PIPELINES: tuple[Pipeline, ...] = (
@@ -8,6 +11,7 @@ PIPELINES: tuple[Pipeline, ...] = (
         "Ask for money back",
         "workflows.expense:Expense",
         "placet.pipelines.expense:DOOR",
+        "placet.effects.payment:activities",
     ),
 )
 
@@ -15,3 +19,8 @@ PIPELINES: tuple[Pipeline, ...] = (
 def pipeline_named(name: str) -> Pipeline | None:
     """Return the pipeline of this name, or None."""
     return next((pipeline for pipeline in PIPELINES if pipeline.name == name), None)
+
+
+def known_facts() -> Mapping[str, Mapping[str, FactKind]]:
+    """Return the facts that each pipeline gives its policy's conditions, by name and kind."""
+    return {pipeline.name: pipeline.door.facts for pipeline in PIPELINES}

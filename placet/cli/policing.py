@@ -6,7 +6,7 @@ from typing import Any
 from placet.cli import world
 from placet.cli.codes import Code
 from placet.cli.console import as_json, out, say
-from placet.cli.submitting import understood
+from placet.cli.submitting import read_request
 from placet.digest import MAX_BYTES, read_json
 from placet.directory import load_directory
 from placet.domain.errors import InvalidInputError
@@ -65,21 +65,18 @@ def check_directory(file: Path | None, *, json: bool) -> int:
     return Code.OK
 
 
-def explain_request(file: str, *, pipeline: str | None, json: bool) -> int:
+async def explain_request(file: str, *, pipeline: str | None, json: bool) -> int:
     """Print the plan that a request would get now, and why."""
     from placet.policy.explain import explain  # noqa: PLC0415 - its name is this function's too
 
     settings = Settings.from_environment()
-    content, directory = world.read_bytes(file, MAX_BYTES)
-    raw = read_json(content)
-    kind = _pipeline(raw, pipeline)
-    read = understood(settings, kind, raw, directory)
+    kind = _pipeline(file, pipeline)
+    read = await read_request(settings, kind, file)
     loaded = load_policies(settings.policies).for_pipeline(kind.name)
     plan = make_plan(
         loaded.snapshot,
-        read.prepared.facts,
-        title=read.prepared.title,
-        amount=read.prepared.amount,
+        read.prepared,
+        kind.door.facts,
         requester=read.requester,
         policy_digest=loaded.ref.digest,
     )
@@ -99,8 +96,9 @@ def explain_request(file: str, *, pipeline: str | None, json: bool) -> int:
     return Code.OK
 
 
-def _pipeline(raw: Any, name: str | None) -> Pipeline:
-    told = name or (raw.get("pipeline") if isinstance(raw, dict) else None)
+def _pipeline(file: str, name: str | None) -> Pipeline:
+    """Return the kind of request that a file holds: what it says, or the pipeline named."""
+    told = name or _named_in(file)
     if told is None and len(PIPELINES) == 1:
         return PIPELINES[0]
     found = pipeline_named(str(told))
@@ -108,6 +106,14 @@ def _pipeline(raw: Any, name: str | None) -> Pipeline:
         known = ", ".join(pipeline.name for pipeline in PIPELINES)
         raise InvalidInputError(f"which kind of request is it? Say --pipeline, one of: {known}")
     return found
+
+
+def _named_in(file: str) -> Any:
+    if file == "-" or Path(file).suffix.lower() != ".json":
+        return None
+    content, _ = world.read_bytes(file, MAX_BYTES)
+    raw = read_json(content)
+    return raw.get("pipeline") if isinstance(raw, dict) else None
 
 
 def print_reference(*, json: bool) -> int:

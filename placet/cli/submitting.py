@@ -1,14 +1,18 @@
 """Read a request's file and make a case of it, once."""
 
-from typing import Any, NamedTuple
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
 
 from placet.cli import world
 from placet.cli.console import as_json, out, say
 from placet.cli.following import follow_to_end
 from placet.connections import connect_temporal, open_ledger
 from placet.digest import MAX_BYTES, read_json
+from placet.domain.errors import NotFoundError
 from placet.domain.plan import PersonRef
-from placet.pipelines.pipeline import File, Pipeline, Prepared
+from placet.pipelines.pipeline import File, Pipeline, Prepared, Surroundings, WithFiles
+from placet.policy.loader import load_policies
 from placet.settings import Settings
 from placet.submission import Submission, submit
 
@@ -21,28 +25,54 @@ class Read(NamedTuple):
     files: tuple[File, ...]
 
 
-def read_request(settings: Settings, pipeline: Pipeline, file: str) -> Read:
+class LocalFiles:
+    """What can be known before a request is submitted: the files beside it."""
+
+    def __init__(self, files: Iterable[File]) -> None:
+        """Know ``files``."""
+        self._files = {file.sha256: file for file in files}
+
+    async def get_content(self, digest: str) -> bytes:
+        """Return a file by its SHA-256 (64 hex).
+
+        Raises:
+            NotFoundError: There is none.
+        """
+        if digest not in self._files:
+            raise NotFoundError(f"no file has the SHA-256 {digest[:64]}; name the file itself")
+        return self._files[digest].content
+
+    async def has_file(self, digest: str) -> bool:
+        """Say whether there is a file with this SHA-256."""
+        return digest in self._files
+
+
+async def read_request(settings: Settings, pipeline: Pipeline, file: str) -> Read:
     """Read a request and check everything that can be checked before anybody is asked.
 
     Args:
-        settings: Where the people and the rates are.
+        settings: Where the policies, the people and the rates are.
         pipeline: The request's kind.
         file: Its path, or ``-``.
 
     Raises:
         PlacetError: The message says what is wrong, and where.
     """
+    read, path = pipeline.door.read, Path(file)
+    if read is not None and file != "-" and path.suffix.lower() != ".json":
+        return await understood(settings, pipeline, read(path))
     content, directory = world.read_bytes(file, MAX_BYTES)
-    return understood(settings, pipeline, read_json(content), directory)
+    return await understood(settings, pipeline, pipeline.door.attach(read_json(content), directory))
 
 
-def understood(settings: Settings, pipeline: Pipeline, raw: Any, directory: Any) -> Read:
-    """Do what :func:`read_request` does, with JSON that has been read."""
-    door = pipeline.door
-    request, files = door.attach(raw, directory)
-    prepared = door.prepare(request, world.rates(settings), world.now().date())
+async def understood(settings: Settings, pipeline: Pipeline, found: WithFiles) -> Read:
+    """Do what :func:`read_request` does, with a request that has been read."""
+    snapshot = load_policies(settings.policies).for_pipeline(pipeline.name).snapshot
+    files = tuple(found.files)
+    surroundings = Surroundings(world.now(), snapshot.rates, snapshot.policy, LocalFiles(files))
+    prepared = await pipeline.door.prepare(found.request, surroundings)
     requester = world.people(settings).require(prepared.requester).ref()
-    return Read(prepared, requester, tuple(files))
+    return Read(prepared, requester, files)
 
 
 async def submit_file(
@@ -61,7 +91,7 @@ async def submit_file(
         The exit code.
     """
     settings = Settings.from_environment()
-    read = read_request(settings, pipeline, file)
+    read = await read_request(settings, pipeline, file)
     client = await connect_temporal(settings)
     async with open_ledger(settings) as ledger:
         made = await submit(

@@ -11,6 +11,7 @@ from enum import StrEnum
 from pydantic import AwareDatetime, Field, JsonValue
 
 from placet.domain.base import Stored
+from placet.domain.finding import Finding
 
 
 class Assurance(StrEnum):
@@ -80,6 +81,18 @@ class TakeOver(StrEnum):
 
     JOIN = "join"
     REPLACE = "replace"
+
+
+class Edits(StrEnum):
+    """Whether a reviewer may change the request instead of asking for changes.
+
+    ``with_author``: the change is proposed to the requester, who takes it over or not. ``freely``:
+    it counts at once. Either way it is a new revision, on which everybody votes anew.
+    """
+
+    NEVER = "never"
+    WITH_AUTHOR = "with_author"
+    FREELY = "freely"
 
 
 class Selector(Stored):
@@ -155,6 +168,11 @@ class Plan(Stored):
         max_rounds: How many times changes may be requested.
         changes_within_hours: How long the requester has to resubmit.
         facts: What the conditions saw: flat names to JSON values.
+        findings: What the pipeline's checks found, for reviewers; the first 50.
+        scope: What the effect will touch, as it was found when the plan was made; the effect
+            refuses to run when this is no longer true.
+        effect_at: The effect waits until then; None for at once.
+        edits: Whether a reviewer may change the request.
     """
 
     policy: PolicyRef
@@ -168,6 +186,10 @@ class Plan(Stored):
     max_rounds: int = 5
     changes_within_hours: int = 14 * 24
     facts: dict[str, JsonValue] = Field(default_factory=dict)
+    findings: tuple[Finding, ...] = ()
+    scope: dict[str, JsonValue] = Field(default_factory=dict)
+    effect_at: AwareDatetime | None = None
+    edits: Edits = Edits.NEVER
 
 
 class Seat(Stored):

@@ -4,7 +4,7 @@ Both are made once, in an activity, and recorded. After that nothing asks the po
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from pydantic import JsonValue
@@ -12,6 +12,7 @@ from pydantic import JsonValue
 from placet.domain.calendar import BusinessCalendar, Span
 from placet.domain.errors import ConflictError, InvalidInputError
 from placet.domain.facts import Facts
+from placet.domain.finding import Finding, shown
 from placet.domain.people import Directory
 from placet.domain.plan import (
     DeadlineAction,
@@ -55,6 +56,9 @@ def plan(  # noqa: PLR0913 - each is a separate thing the plan records.
     amount: str | None,
     requester: PersonRef,
     holds: Evaluator,
+    findings: Sequence[Finding] = (),
+    scope: Mapping[str, JsonValue] | None = None,
+    effect_at: datetime | None = None,
 ) -> Plan:
     """Apply a policy to one revision of a request.
 
@@ -66,6 +70,9 @@ def plan(  # noqa: PLR0913 - each is a separate thing the plan records.
         amount: What it is about, such as ``120.00 EUR``; None where there is no money.
         requester: Who asks.
         holds: Evaluates a condition.
+        findings: What the pipeline's checks found.
+        scope: What the effect will touch.
+        effect_at: When the effect is to run; None for at once.
 
     Raises:
         UnplannableError: No route's condition holds, or one cannot be decided. The message names
@@ -90,6 +97,10 @@ def plan(  # noqa: PLR0913 - each is a separate thing the plan records.
         max_rounds=policy.changes.at_most,
         changes_within_hours=_hours(policy.changes.within),
         facts=dict(facts),
+        findings=shown(findings),
+        scope=dict(scope or {}),
+        effect_at=effect_at,
+        edits=policy.changes.edits,
     )
 
 

@@ -18,6 +18,7 @@ from placet.domain.people import TimeZone
 from placet.domain.plan import (
     Assurance,
     DeadlineAction,
+    Edits,
     Selector,
     StuckAction,
     TakeOver,
@@ -232,12 +233,17 @@ class Route(Model):
 
 
 class Changes(Model):
-    """What the requester may do when a reviewer asks for changes."""
+    """How a request may be changed while it is under review."""
 
     at_most: int = Field(default=5, ge=0, le=50, description="How many times changes may be asked.")
     within: Duration = Field(
         default=Span(14, 0),
         description="How long the requester has to resubmit; wall clock, whole hours.",
+    )
+    edits: Edits = Field(
+        default=Edits.NEVER,
+        description="Whether a reviewer may change the request: `never`; `with_author`, who has to "
+        "take the change over; or `freely`. Each is a new revision, on which all vote anew.",
     )
 
 

@@ -9,12 +9,13 @@ from pydantic import ValidationError
 
 from placet.domain.errors import InvalidInputError
 from placet.domain.expense import ExpenseRequest, facts, payable
+from placet.domain.facts import FactKind
 from placet.domain.money import RateTable
 from placet.domain.problems import Problem
 from placet.payments.iban import check_bic, check_iban
 from placet.payments.sepa import says_something
 from placet.pipelines.explain import problems_in, refused
-from placet.pipelines.pipeline import Door, Prepared, WithFiles
+from placet.pipelines.pipeline import Door, Prepared, Surroundings, WithFiles
 from placet.receipts import read_receipts
 
 _WHAT = "this expense"
@@ -81,12 +82,13 @@ def _payout(request: ExpenseRequest, rates: RateTable | None) -> Iterator[Proble
         yield Problem(("lines",), str(error))
 
 
-def prepare_expense(raw: Any, rates: RateTable, today: date) -> Prepared:
+async def prepare_expense(raw: Any, surroundings: Surroundings) -> Prepared:
     """Understand an expense for planning; see ``Prepare``.
 
     Raises:
         InvalidInputError: With a line for each problem.
     """
+    today, rates = surroundings.today, surroundings.rates
     request = parse_expense(raw, today=today, rates=rates)
     receipts = {line.receipt.sha256 for line in request.lines if line.receipt is not None}
     return Prepared(
@@ -110,4 +112,19 @@ def attach_receipts(raw: Any, directory: Path) -> WithFiles:
     return WithFiles(attached.request, attached.files)
 
 
-DOOR = Door(prepare_expense, attach_receipts)
+FACTS = {
+    "total": FactKind.MONEY,
+    "currency": FactKind.TEXT,
+    "currencies": FactKind.TEXTS,
+    "line_count": FactKind.NUMBER,
+    "largest_line": FactKind.MONEY,
+    "categories": FactKind.TEXTS,
+    "all_receipts": FactKind.TRUTH,
+    "missing_receipts": FactKind.NUMBER,
+    "cost_centre": FactKind.TEXT,
+    "requester": FactKind.TEXT,
+    "payee_country": FactKind.TEXT,
+    "oldest_line_days": FactKind.NUMBER,
+}
+
+DOOR = Door(prepare_expense, FACTS, attach_receipts)

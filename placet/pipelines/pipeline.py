@@ -1,47 +1,59 @@
 """What a pipeline tells the rest of Placet about its requests."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import date
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
 from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, TypeVar
 
+from pydantic import JsonValue
+
 from placet.domain.base import Model
-from placet.domain.facts import Facts
+from placet.domain.facts import FactKind, Facts
+from placet.domain.finding import Finding
 from placet.domain.money import RateTable
+from placet.domain.policy import Policy
 
 T = TypeVar("T")
 
 
+class Records(Protocol):
+    """What is recorded so far, as far as understanding a request may ask."""
+
+    async def get_content(self, digest: str) -> bytes:
+        """Return stored bytes by their SHA-256 (64 hex).
+
+        Raises:
+            NotFoundError: Nothing is stored under it.
+        """
+        ...
+
+    async def has_file(self, digest: str) -> bool:
+        """Say whether a file is stored under a digest; what Placet itself stores is none."""
+        ...
+
+
 @dataclass(frozen=True)
-class Prepared:
-    """A request that has been understood, and what planning wants to know of it.
+class Surroundings:
+    """What a request is understood by, besides itself.
 
     Attributes:
-        request: The typed request; its canonical JSON is what people approve.
-        requester: The address it names as its requester.
-        title: One line that names it.
-        amount: What it is about in money, such as ``120.00 EUR``; None where there is none.
-        facts: What a policy's conditions may look at.
-        contents: SHA-256 (64 hex) of every stored file it refers to.
-        reference: The requester's own key for it: the same key twice is the same request.
+        now: The workflow's time, or the caller's (UTC).
+        rates: Exchange rates.
+        policy: The rules the request will be planned by.
+        records: What is recorded so far.
     """
 
-    request: Model
-    requester: str
-    title: str
-    amount: str | None
-    facts: Facts
-    contents: tuple[str, ...] = ()
-    reference: str | None = None
+    now: datetime
+    rates: RateTable
+    policy: Policy
+    records: Records
 
-
-Prepare = Callable[[Any, RateTable, date], Prepared]
-"""Understands a request as it came, on a day, with that day's rates.
-
-Raises InvalidInputError, with a line for each problem.
-"""
+    @property
+    def today(self) -> date:
+        """Return the day, in UTC."""
+        return self.now.date()
 
 
 class File(Protocol):
@@ -63,6 +75,44 @@ class File(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Prepared:
+    """A request that has been understood, and what planning wants to know of it.
+
+    Attributes:
+        request: The typed request; its canonical JSON is what people approve.
+        requester: The address it names as its requester.
+        title: One line that names it.
+        amount: What it is about in money, such as ``120.00 EUR``; None where there is none.
+        facts: What a policy's conditions may look at.
+        contents: SHA-256 (64 hex) of every stored file it refers to.
+        reference: The requester's own key for it: the same key twice is the same request.
+        findings: What its checks found, for reviewers.
+        scope: What the effect will touch, as it is now.
+        effect_at: When the effect is to run; None for at once.
+        made: Files that were made of the request, to be kept beside it.
+    """
+
+    request: Model
+    requester: str
+    title: str
+    amount: str | None
+    facts: Facts
+    contents: tuple[str, ...] = ()
+    reference: str | None = None
+    findings: tuple[Finding, ...] = ()
+    scope: Mapping[str, JsonValue] = field(default_factory=dict)
+    effect_at: datetime | None = None
+    made: tuple[File, ...] = ()
+
+
+Prepare = Callable[[Any, Surroundings], Awaitable[Prepared]]
+"""Understands a request as it came.
+
+Raises InvalidInputError, with a line for each problem.
+"""
+
+
 class WithFiles(NamedTuple):
     """A request in which references stand for the files it named, and these files."""
 
@@ -74,17 +124,37 @@ def _no_files(raw: Any, _: Path) -> WithFiles:
     return WithFiles(raw)
 
 
+Read = Callable[[Path], WithFiles]
+"""Reads a request from a path that is no JSON file: a document, a directory, a mail.
+
+Raises InvalidInputError or NotFoundError, with a line for each problem.
+"""
+
+
 @dataclass(frozen=True)
 class Door:
     """How somebody's JSON becomes a request of one pipeline.
 
     Attributes:
         prepare: Understands it; the worker does the same when it plans.
+        facts: What the conditions of its policy may look at, by name and kind.
         attach: Reads the files it names, from the directory in which it lies.
+        read: Reads it from what is no JSON file, where its people write something else.
     """
 
     prepare: Prepare
+    facts: Mapping[str, FactKind]
     attach: Callable[[Any, Path], WithFiles] = _no_files
+    read: Read | None = None
+
+
+MakeEffects = Callable[..., Sequence[Callable[..., Any]]]
+"""Makes a worker's activities: ``(settings, ledger) -> activities``."""
+
+
+def no_effects(*_: Any) -> Sequence[Callable[..., Any]]:
+    """Return the activities of a pipeline whose approval is all: none."""
+    return ()
 
 
 @dataclass(frozen=True)
@@ -99,12 +169,15 @@ class Pipeline:
         about: One line for people.
         workflow_at: Its workflow, as ``module:class``.
         door_at: Its :class:`Door`, as ``module:name``.
+        effects_at: What makes the activities of its effect, as ``module:function``; None for a
+            pipeline that has no effect of its own. See ``placet.effects``.
     """
 
     name: str
     about: str
     workflow_at: str
     door_at: str
+    effects_at: str | None = None
 
     @property
     def workflow(self) -> type:
@@ -117,14 +190,18 @@ class Pipeline:
         return _typed(self.door_at, Door)
 
     @property
-    def prepare(self) -> Prepare:
-        """Return how its requests are understood."""
-        return self.door.prepare
+    def effects(self) -> MakeEffects:
+        """Return what makes the activities of its effect."""
+        return no_effects if self.effects_at is None else _found(self.effects_at)
+
+
+def _found(where: str) -> Any:
+    module, _, name = where.partition(":")
+    return getattr(import_module(module), name)
 
 
 def _typed(where: str, kind: type[T]) -> T:
-    module, _, name = where.partition(":")
-    found = getattr(import_module(module), name)
+    found = _found(where)
     if not isinstance(found, kind):
         message = f"{where} is no {kind.__name__}; correct the line in placet/registry.py"
         raise TypeError(message)

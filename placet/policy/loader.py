@@ -22,9 +22,9 @@ from placet.domain.policy_rules import policy_problems
 from placet.domain.problems import Problem, suggestion
 from placet.policy.conditions import ConditionError, check_condition
 from placet.policy.files import Document, FileError, model_from, read
-from placet.policy.known import KNOWN_FACTS
 from placet.policy.reload import Reloading
 from placet.policy.service import KeptPolicy
+from placet.registry import known_facts
 
 DIRECTORY_FILE = "directory.yaml"
 RATES_FILE = "rates.yaml"
@@ -91,14 +91,14 @@ def load_policies(
     folder: Path,
     *,
     today: date | None = None,
-    known: Mapping[str, Mapping[str, FactKind]] = KNOWN_FACTS,
+    known: Mapping[str, Mapping[str, FactKind]] | None = None,
 ) -> PolicyBook:
     """Read every policy in ``folder``.
 
     Args:
         folder: Where the files are.
         today: Holidays are looked up from its year on; the current day (UTC) when None.
-        known: The facts of each pipeline.
+        known: The facts of each pipeline; those of the registry when None.
 
     Raises:
         FileError: Naming every mistake in every file, each with its line and column.
@@ -131,7 +131,7 @@ def load_policies(
 
 
 def load_policy(
-    document: Document, *, known: Mapping[str, Mapping[str, FactKind]] = KNOWN_FACTS
+    document: Document, *, known: Mapping[str, Mapping[str, FactKind]] | None = None
 ) -> Policy:
     """Return the policy in ``document``, checked for everything but the directory.
 
@@ -145,7 +145,10 @@ def load_policy(
     return policy
 
 
-def _conditions(policy: Policy, known: Mapping[str, Mapping[str, FactKind]]) -> list[Problem]:
+def _conditions(
+    policy: Policy, known: Mapping[str, Mapping[str, FactKind]] | None
+) -> list[Problem]:
+    known = known_facts() if known is None else known
     facts = known.get(policy.pipeline)
     if facts is None:
         text = f"there is no pipeline '{policy.pipeline}'" + suggestion(policy.pipeline, known)
@@ -212,7 +215,7 @@ class PolicyFolder:
     """
 
     def __init__(
-        self, folder: Path, *, known: Mapping[str, Mapping[str, FactKind]] = KNOWN_FACTS
+        self, folder: Path, *, known: Mapping[str, Mapping[str, FactKind]] | None = None
     ) -> None:
         self._current = Reloading(
             lambda: load_policies(folder, known=known), lambda: folder.glob("*.yaml")

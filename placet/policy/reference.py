@@ -25,7 +25,7 @@ from placet.domain.policy import (
     Stage,
     threshold_text,
 )
-from placet.policy.known import KNOWN_FACTS
+from placet.registry import known_facts
 
 _HEAD = """\
 # Policy files
@@ -117,7 +117,7 @@ def reference() -> str:
 
 def _lines() -> Iterator[str]:
     yield _HEAD
-    for pipeline, facts in KNOWN_FACTS.items():
+    for pipeline, facts in known_facts().items():
         yield f"Facts of the pipeline `{pipeline}`:"
         yield ""
         yield "| fact | is |"

@@ -11,12 +11,12 @@ from pydantic import ValidationError
 from placet.digest import canonical, digest
 from placet.domain import planning
 from placet.domain.errors import ConflictError
-from placet.domain.facts import FactKind, Facts
+from placet.domain.facts import FactKind
 from placet.domain.people import Directory
 from placet.domain.plan import Opening, PersonRef, Plan
 from placet.domain.policy import PolicySnapshot
+from placet.pipelines.pipeline import Prepared
 from placet.policy.conditions import holds
-from placet.policy.known import KNOWN_FACTS
 
 _REMEMBERED = 64
 
@@ -99,31 +99,27 @@ def restore_snapshot(stored: bytes, policy_digest: str) -> PolicySnapshot:
         ) from None
 
 
-def make_plan(  # noqa: PLR0913 - each is a separate thing the plan records.
+def make_plan(
     snapshot: PolicySnapshot,
-    facts: Facts,
+    prepared: Prepared,
+    kinds: Mapping[str, FactKind],
     *,
-    title: str,
-    amount: str | None,
     requester: PersonRef,
     policy_digest: str | None = None,
-    known: Mapping[str, Mapping[str, FactKind]] = KNOWN_FACTS,
 ) -> Plan:
     """Apply a policy to one revision of a request.
 
     Args:
         snapshot: From the policy book for a first revision, from the content store for a later one.
-        facts: What the pipeline says about the revision.
-        title: One line that names the request.
-        amount: What it is about, such as ``120.00 EUR``; None where there is no money.
+        prepared: The revision, as its pipeline understood it.
+        kinds: The pipeline's facts and their types.
         requester: Who asks; ``directory.require(address).ref()`` makes sure they exist.
         policy_digest: The digest of the snapshot where it is known; else it is computed.
-        known: The facts of each pipeline.
 
     Raises:
         UnplannableError: A condition cannot be decided; the message names policy and route.
     """
-    kinds = known.get(snapshot.policy.pipeline, {})
+    facts = prepared.facts
     if "requester" in facts:
         # A condition about the requester must not depend on how they spelled their address.
         facts = {**facts, "requester": requester.address}
@@ -131,10 +127,13 @@ def make_plan(  # noqa: PLR0913 - each is a separate thing the plan records.
         snapshot,
         policy_digest or digest(snapshot),
         facts,
-        title=title,
-        amount=amount,
+        title=prepared.title,
+        amount=prepared.amount,
         requester=requester,
         holds=lambda text, values: holds(text, values, kinds),
+        findings=prepared.findings,
+        scope=prepared.scope,
+        effect_at=prepared.effect_at,
     )
 
 

@@ -69,7 +69,7 @@ def followed(tmp_path: Path) -> Path:
     for name in ("pyproject.toml", "starter.py"):
         shutil.copy(REPOSITORY / name, copy)
     done = {block.note.partition("=")[0] for block in blocks(PAGE) if _follow(block, copy)}
-    assert done == {"file", "registry", "known", "followed"}
+    assert done == {"file", "registry", "followed"}
     return copy
 
 
@@ -80,8 +80,6 @@ def _follow(block: Block, copy: Path) -> bool:
         (copy / name).write_text(block.code)
     elif kind == "registry":
         _insert(copy / "placet" / "registry.py", "\n)\n", block.code)
-    elif kind == "known":
-        _insert(copy / "placet" / "policy" / "known.py", "\n}\n", block.code)
     return bool(kind)
 
 
@@ -133,7 +131,7 @@ def test_what_the_page_shows_is_written_as_the_project_is(followed: Path) -> Non
     python = [name for name in files if name.endswith(".py")]
     assert python
     programs = Path(sysconfig.get_path("scripts"))
-    changed = [*python, "placet/registry.py", "placet/policy/known.py"]
+    changed = [*python, "placet/registry.py"]
     for arguments in (
         [str(programs / "ruff"), "check", "--no-cache", *changed],
         [str(programs / "ruff"), "format", "--no-cache", "--check", *changed],

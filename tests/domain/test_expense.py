@@ -11,8 +11,8 @@ from placet.digest import canonical, digest
 from placet.domain.errors import InvalidInputError
 from placet.domain.expense import ExpenseRequest, facts, payable
 from placet.domain.money import RateTable
+from placet.pipelines.expense import FACTS
 from placet.policy.conditions import holds
-from placet.policy.known import KNOWN_FACTS
 
 RATES = RateTable.model_validate(
     {"base": "EUR", "as_of": "2026-03-02", "rates": {"USD": "1.0850", "JPY": "162.37"}}
@@ -92,7 +92,7 @@ def test_a_condition_is_exact_to_the_cent() -> None:
     condition = "all_receipts && total <= 50.00 && !('travel' in categories)"
     for amount, expected in [("50.00 EUR", True), ("50.01 EUR", False), ("49.99 EUR", True)]:
         seen = facts(expense(line(amount, receipt="ab" * 32)), RATES, TODAY)
-        assert holds(condition, seen, KNOWN_FACTS["expense"]) is expected
+        assert holds(condition, seen, FACTS) is expected
 
 
 @given(st.integers(1, 99_999_999_998))

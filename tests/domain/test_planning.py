@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from placet.digest import digest
+from placet.domain.base import Model
 from placet.domain.plan import (
     DeadlineAction,
     Opening,
@@ -16,6 +17,8 @@ from placet.domain.plan import (
     Threshold,
 )
 from placet.domain.planning import OtherPolicyError, UnplannableError
+from placet.pipelines.expense import FACTS
+from placet.pipelines.pipeline import Prepared
 from placet.policy.service import make_plan, open_stage
 from tests.policy.example import TEXT, bent, company, facts, snapshot
 
@@ -26,9 +29,14 @@ MONDAY = datetime(2026, 5, 11, 8, 0, tzinfo=UTC)  # 10:00 in Berlin.
 def planned(text: str = TEXT, **changes: Any) -> Plan:
     return make_plan(
         snapshot(text),
-        facts(**changes),
-        title="Team dinner",
-        amount="120.00 EUR",
+        Prepared(
+            request=Model(),
+            requester="alice",
+            title="Team dinner",
+            amount="120.00 EUR",
+            facts=facts(**changes),
+        ),
+        FACTS,
         requester=company().require("alice").ref(),
     )
 

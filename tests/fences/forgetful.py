@@ -1,7 +1,11 @@
-"""A workflow that imports a database driver into every run: for the test that this is noticed."""
+"""A pipeline that forgets things, and imports a database driver into every run: for the fences."""
+
+from typing import Any
 
 import psycopg
 from temporalio import workflow
+
+from placet.pipelines.pipeline import Door, Prepared, Surroundings
 
 
 @workflow.defn
@@ -12,3 +16,11 @@ class Forgetful:
     async def run(self) -> str:
         """Name the driver."""
         return psycopg.__version__
+
+
+async def prepare(_: Any, __: Surroundings) -> Prepared:
+    """Understand nothing."""
+    raise NotImplementedError
+
+
+DOOR = Door(prepare, {})

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from placet.pipelines.pipeline import Pipeline
-from placet.policy.known import KNOWN_FACTS
 from placet.registry import PIPELINES
 from tests.record_histories import HISTORIES
 from workflows.gate import Doors
@@ -26,8 +25,8 @@ def missing(pipeline: Pipeline) -> Iterator[str]:
         yield f"say in docstrings what a person experiences with {name}"
     if workflow.__module__ != f"workflows.{name.replace('-', '_')}":
         yield f"keep the workflow of {name} in a file of its name"
-    if name not in KNOWN_FACTS:
-        yield f"list the facts of {name} in placet/policy/known.py"
+    if not pipeline.door.facts:
+        yield f"list the facts of {name} in its door"
     if not any(HISTORIES.glob(f"{name}-*.json")):
         yield f"add a scene of {name} to tests/record_histories.py and run make histories"
     pages = [REPOSITORY / "README.md", *(REPOSITORY / "docs").glob("pipelines.md")]
@@ -42,11 +41,16 @@ def test_a_pipeline_is_complete(pipeline: Pipeline) -> None:
 
 def test_an_incomplete_pipeline_is_told_each_step_it_lacks() -> None:
     known = PIPELINES[0]
-    bare = replace(known, name="bare", workflow_at="tests.fences.forgetful:Forgetful")
+    bare = replace(
+        known,
+        name="bare",
+        workflow_at="tests.fences.forgetful:Forgetful",
+        door_at="tests.fences.forgetful:DOOR",
+    )
     steps = list(missing(bare))
     assert [step for step in steps if "inherit" in step]
     assert [step for step in steps if "file of its name" in step]
-    assert [step for step in steps if "known.py" in step]
+    assert [step for step in steps if "facts" in step]
     assert [step for step in steps if "make histories" in step]
     assert [step for step in steps if "README.md" in step]
 

@@ -4,6 +4,9 @@ from datetime import UTC, datetime
 from textwrap import dedent
 from typing import Any
 
+from placet.domain.base import Model
+from placet.pipelines.expense import FACTS
+from placet.pipelines.pipeline import Prepared
 from placet.policy.explain import explain
 from placet.policy.service import make_plan, open_stage
 from tests.policy.example import TEXT, company, facts, snapshot
@@ -18,9 +21,14 @@ def explained(who: str = "alice", **changes: Any) -> str:
     )
     plan = make_plan(
         snapshot(TEXT),
-        facts(**changes),
-        title="New laptops",
-        amount="5000.00 EUR",
+        Prepared(
+            request=Model(),
+            requester=who,
+            title="New laptops",
+            amount="5000.00 EUR",
+            facts=facts(**changes),
+        ),
+        FACTS,
         requester=people.require(who).ref(),
         policy_digest="ab" * 32,
     )

@@ -12,9 +12,9 @@ from placet.domain.expense import ExpenseRequest, facts
 from placet.domain.facts import FactKind
 from placet.domain.plan import Selector, Threshold
 from placet.policy.files import FileError, model_from, parse, read
-from placet.policy.known import KNOWN_FACTS
 from placet.policy.loader import NoPolicyError, load_policies
 from placet.policy.service import SnapshotError, restore_snapshot, snapshot_bytes
+from placet.registry import known_facts
 from tests.policy.example import RATES, SHIPPED, TEXT, TODAY, bent, policy, snapshot
 
 
@@ -262,7 +262,7 @@ TYPES: dict[FactKind, type | tuple[type, ...]] = {
 def test_the_known_facts_are_those_the_expense_gives() -> None:
     request = ExpenseRequest.model_validate(EXPENSE)
     given = facts(request, RATES, TODAY)
-    known = KNOWN_FACTS["expense"]
+    known = known_facts()["expense"]
     assert given.keys() == known.keys()
     for name, value in given.items():
         assert isinstance(value, TYPES[known[name]]), name
