@@ -146,7 +146,7 @@ async def _changed_request(
     pipeline = pipeline_named(name)
     if pipeline is None:
         raise InvalidInputError(f"there is no pipeline {name}; check the id {wish.request_id}")
-    read = read_request(settings, pipeline, str(wish.file))
+    read = await read_request(settings, pipeline, str(wish.file))
     await store_files(read.files, ledger)
     return read.prepared.request.model_dump(mode="json")
 

@@ -69,8 +69,9 @@ def explain(file: RequestFile, pipeline: Kind = None, json: Json = False) -> int
     It says who decides, until when, and why.
     """
     from placet.cli.policing import explain_request
+    from placet.cli.world import go
 
-    return explain_request(file, pipeline=pipeline, json=json)
+    return go(explain_request(file, pipeline=pipeline, json=json))
 
 
 def reference(json: Json = False) -> int:
