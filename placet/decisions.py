@@ -6,8 +6,9 @@ workflow's history, and counts once, however many of the two arrive (rule 3).
 """
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from temporalio.api.enums.v1 import TaskQueueType
@@ -30,7 +31,8 @@ from placet.domain.ledger_rows import RequestRow
 from placet.domain.message import UPDATE, Message
 from placet.domain.review import Answer
 from placet.domain.vocabulary import Action, Kind, Refusal, Status
-from placet.ports import Reader
+from placet.late import late_event
+from placet.ports import Ledger
 
 TAKEN_WITHIN = timedelta(seconds=5)
 """How long a worker may take to accept an update before the signal is sent instead."""
@@ -178,8 +180,15 @@ def _wire(message: Message) -> dict[str, object]:
     return message.model_dump(mode="json", exclude_none=True)
 
 
-async def answer_from_ledger(ledger: Reader, request_id: str, message: Message) -> Answer:
+async def answer_from_ledger(ledger: Ledger, request_id: str, message: Message) -> Answer:
     """Answer a message to a case that has ended: by the first answer to the same decision id.
+
+    One that the ledger does not know is recorded as late first (rule 7).
+
+    Args:
+        ledger: Has the case.
+        request_id: The case.
+        message: With a decision id.
 
     Raises:
         NotFoundError: There is no such case.
@@ -189,18 +198,26 @@ async def answer_from_ledger(ledger: Reader, request_id: str, message: Message) 
     row = await ledger.request(request_id)
     if row is None:
         raise NotFoundError(f"there is no case {request_id}; see those there are: placet list")
-    for event in await ledger.timeline(request_id):
-        if event.body.get("decision_id") == message.decision_id:
-            return _repeated(event, row, message)
-    if row.outcome_kind is None:
-        raise ConflictError(
-            f"Temporal no longer runs {request_id}, yet the ledger says that it is {row.status}; "
-            "look at its history in Temporal's pages"
-        )
-    raise RefusedError(
-        f"{how_it_ended(row)}; {message.action.value} came too late and changes nothing",
-        Refusal.LATE,
-    )
+    known = await _first(ledger, request_id, message)
+    if known is None:
+        if row.outcome_kind is None:
+            raise ConflictError(
+                f"Temporal no longer runs {request_id}, yet the ledger says that it is "
+                f"{row.status}; look at its history in Temporal's pages"
+            )
+        reason = f"{how_it_ended(row)}; {message.action.value} came too late and changes nothing"
+        # A conflict: another process has just recorded the same decision. Its words stand.
+        with suppress(ConflictError):
+            await ledger.append([late_event(row, message, reason, datetime.now(UTC))])
+        known = await _first(ledger, request_id, message)
+        assert known is not None  # noqa: S101 - it was appended, by this process or another
+    return _repeated(known, row, message)
+
+
+async def _first(ledger: Ledger, request_id: str, message: Message) -> RecordedEvent | None:
+    """Return the first event that a decision id led to."""
+    story = await ledger.timeline(request_id)
+    return next((e for e in story if e.body.get("decision_id") == message.decision_id), None)
 
 
 def _repeated(event: RecordedEvent, row: RequestRow, message: Message) -> Answer:
@@ -213,11 +230,7 @@ def _repeated(event: RecordedEvent, row: RequestRow, message: Message) -> Answer
             f"decision id {message.decision_id} was used for something else; send a new one",
             Refusal.DECISION_ID_REUSED,
         )
-    if event.kind in _TURNED_AWAY:
-        kind = told.get("refusal")
-        refusal = Refusal(kind) if kind in set(Refusal) else Refusal.LATE
-        raise RefusedError(str(event.body.get("reason") or "it was refused"), refusal)
-    return Answer(
+    answer = Answer(
         accepted=True,
         message=f"counted before; {how_it_ended(row)}",
         status=Status(row.status),
@@ -226,6 +239,13 @@ def _repeated(event: RecordedEvent, row: RequestRow, message: Message) -> Answer
         leaf=event.leaf,
         seq=event.seq,
     )
+    if event.kind not in _TURNED_AWAY:
+        return answer
+    kind = told.get("refusal")
+    refusal = Refusal(kind) if kind in set(Refusal) else Refusal.LATE
+    reason = str(event.body.get("reason") or "it was refused")
+    refused = {"accepted": False, "message": reason, "refusal": refusal}
+    raise RefusedError(reason, refusal, answer.model_copy(update=refused))
 
 
 def how_it_ended(row: RequestRow) -> str:
