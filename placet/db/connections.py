@@ -37,6 +37,16 @@ _NOT_MIGRATED = {"3F000", "42P01", "42883", "42501"}
 _UNIQUE_VIOLATION = "23505"
 
 _CONNECT_SECONDS = 3
+_VANISHED: dict[str, str | int] = {
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 2,
+    "tcp_user_timeout": 15_000,
+}
+"""A machine that is gone without a word (a lost power line, a firewall that forgets) is noticed in
+seconds, 20 while an answer is awaited and 15 while something is sent; by the system's own habits it
+would be hours. What the connection string says about any of these wins."""
+
 _SESSION_SETTINGS = """
 select set_config('default_transaction_isolation', 'read committed', false),
        set_config('statement_timeout', '30s', false),
@@ -79,8 +89,9 @@ async def open_pool(
     Raises:
         InvalidInputError: The URL is not a connection string.
     """
+    told = conninfo.conninfo_to_dict(checked_url(url))
     async with AsyncConnectionPool(
-        checked_url(url),
+        conninfo.make_conninfo("", **(_VANISHED | told)),
         connection_class=AsyncConnection[DictRow],
         kwargs={
             "connect_timeout": _CONNECT_SECONDS,
