@@ -33,6 +33,9 @@ from placet.payments.order import Debtor, PaymentOrder
 from placet.payments.pain001 import payment_order
 
 _READ_ONLY = 0o440
+_PRIVATE = 0o600
+_GROUP_MAY_LOOK = 0o750
+"""The bank's uploader may be another account of the worker's group; nobody else sees a payment."""
 
 
 class StagedFile(Stored):
@@ -78,9 +81,9 @@ class Spool:
         self._staging = root / "staging"
         self.outbox = root / "outbox"
         self.archive = root / "archive"
-        for directory in (self._staging, self.outbox, self.archive):
+        for directory in (root, self._staging, self.outbox, self.archive):
             try:
-                directory.mkdir(parents=True, exist_ok=True)
+                directory.mkdir(mode=_GROUP_MAY_LOOK, parents=True, exist_ok=True)
             except OSError as error:
                 raise UnavailableError(
                     f"payment files cannot be written to {directory}: {error.strerror}; make it a "
@@ -151,7 +154,8 @@ class Spool:
         unfinished = self._staging / f"{name}.unfinished"
         # What a crash left there may be half a file, and read-only.
         unfinished.unlink(missing_ok=True)
-        with unfinished.open("xb") as file:
+        descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _READ_ONLY)
+        with os.fdopen(descriptor, "wb") as file:
             file.write(content)
             file.flush()
             os.fchmod(file.fileno(), _READ_ONLY)
@@ -162,9 +166,13 @@ class Spool:
     @contextmanager
     def _alone(self) -> Iterator[None]:
         """Keep other processes out; the lock ends with the process that holds it."""
-        with (self._root / ".lock").open("ab") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+        # Whoever can open this file could hold the lock, and with it every payment.
+        lock = os.open(self._root / ".lock", os.O_RDWR | os.O_CREAT, _PRIVATE)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
             yield
+        finally:
+            os.close(lock)
 
 
 def _require_same(path: Path, staged: StagedFile) -> None:
