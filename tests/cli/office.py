@@ -3,22 +3,23 @@
 import ctypes
 import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from ruamel.yaml import YAML
 
 from placet.attestation import new_key
+from tests.support.waiting import PATIENCE_SECONDS, until
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-PATIENCE_SECONDS = 60.0
 _PR_SET_PDEATHSIG = 1
 
 
@@ -81,22 +82,15 @@ class Office:
         assert said.code == 0, said.err
         return said.out.strip()
 
-    def until(self, case: str, wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
-        """Look at a case until it is as wanted, and return it."""
-        found: dict[str, Any] = {}
-
-        def looks_so() -> bool:
-            said = self.placet("show", case, "--json")
-            found.clear()
-            found.update(said.document if said.code == 0 else {})
-            return bool(found) and wanted(found)
-
-        until(looks_so)
-        return found
-
-    def until_pending(self, case: str) -> dict[str, Any]:
+    def until_pending(self, case: str) -> None:
         """Wait until people can decide a case."""
-        return self.until(case, lambda shown: shown["status"] == "pending" and shown["stage"])
+
+        def pending() -> bool:
+            said = self.placet("show", case, "--json")
+            shown = said.document if said.code == 0 else {"status": None}
+            return shown["status"] == "pending" and shown["stage"] is not None
+
+        until(pending, f"{case} to be pending")
 
 
 def run(*arguments: object, stdin: str = "", env: Mapping[str, str]) -> Said:
@@ -132,12 +126,30 @@ def _dies_with_parent() -> None:
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGTERM), 0, 0, 0)
 
 
-def until(condition: Callable[[], object]) -> None:
-    """Wait for the condition, and fail when it does not come true in time."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.05)
+@contextmanager
+def open_office(base: Path) -> Iterator[Office]:
+    """Run a service on the data directory ``base``/home, by `placet up`, inside the block."""
+    policies, key = prepare_policies(base)
+    office = Office(home=base / "home", policies=policies, key=key)
+    process = start("starter.py", "up", env=office.environment())
+    assert process.stdout is not None
+    exports: dict[str, str] = {}
+    try:
+        while len(exports) < 3:
+            line = process.stdout.readline()
+            assert line, process.stderr.read() if process.stderr else ""
+            (_, assignment) = shlex.split(line)
+            name, _, value = assignment.partition("=")
+            exports[name] = value
+        yield replace(
+            office,
+            address=exports["TEMPORAL_ADDRESS"],
+            database_url=exports["PLACET_DATABASE_URL"],
+        )
+    finally:
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=PATIENCE_SECONDS)
+    assert process.returncode == 0, err
 
 
 def an_expense(reference: str, **changes: Any) -> dict[str, Any]:

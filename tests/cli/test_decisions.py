@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.cli.office import PATIENCE_SECONDS, Office, Said, an_expense, start
+from tests.cli.office import Office, Said, an_expense, start
+from tests.support.waiting import PATIENCE_SECONDS
 
 BOB = ("--as", "bob@example.com")
 ALICE = ("--as", "alice@example.com")

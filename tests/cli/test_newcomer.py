@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.office import PATIENCE_SECONDS, REPOSITORY, Office, an_expense
+from tests.cli.office import REPOSITORY, Office, an_expense
+from tests.support.waiting import PATIENCE_SECONDS
 
 TEMPORAL = str(Path(sys.executable).parent / "temporal")
 DINNER = "examples/expense-team-dinner.json"

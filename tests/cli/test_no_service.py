@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from placet.cli.run import run as run_here
-from tests.cli.office import PATIENCE_SECONDS, REPOSITORY, an_expense, run
+from tests.cli.office import REPOSITORY, an_expense, run
+from tests.support.waiting import PATIENCE_SECONDS
 
 Env = dict[str, str]
 

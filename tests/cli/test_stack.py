@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from placet.local.address import find_running
-from tests.cli.office import PATIENCE_SECONDS, Office, an_expense, run, start, until
+from tests.cli.office import Office, an_expense, run, start
+from tests.support.waiting import PATIENCE_SECONDS, until
 
 TEMPORAL = str(Path(sys.executable).parent / "temporal")
 ELSEWHERE = {"PLACET_TASK_QUEUE": "a-worker-alone"}
@@ -61,7 +62,7 @@ def test_a_worker_that_is_killed_is_started_again_and_loses_nothing(office: Offi
     approved = office.placet("approve", case, "--as", "bob", "--decision-id", "killed", "--json")
     assert approved.code in {0, 8}, approved.err
     assert office.placet("wait", case, "--timeout", "50").code == 0
-    until(lambda: worker_of(office) not in {0, first})
+    until(lambda: worker_of(office) not in {0, first}, "another worker")
     again = office.placet("approve", case, "--as", "bob", "--decision-id", "killed", "--json")
     assert again.code == 0, again.err
     shown = office.placet("show", case, "--json").document
@@ -114,14 +115,20 @@ def test_a_namespace_is_prepared_by_one_command(office: Office) -> None:
     bare = {"TEMPORAL_ADDRESS": office.address, "TEMPORAL_NAMESPACE": "bare"}
     text = json.dumps(an_expense("bare"))
     # Servers learn of a namespace within seconds.
-    until(lambda: "placet setup" in office.placet("expense", "-", stdin=text, env=bare).err)
+    until(
+        lambda: "placet setup" in office.placet("expense", "-", stdin=text, env=bare).err,
+        "the new namespace to be known",
+    )
     assert office.placet("expense", "-", stdin=text, env=bare).code == 3
     prepared = office.placet("setup", "--json", env=bare)
     assert prepared.code == 0, prepared.err
     assert prepared.document["search_attributes"] == ["PlacetPipeline", "PlacetRequester"]
     assert prepared.document["migrations"] == []
     assert office.placet("setup", "--json", env=bare).document["search_attributes"] == []
-    until(lambda: office.placet("expense", "-", stdin=text, env=bare).code == 0)
+    until(
+        lambda: office.placet("expense", "-", stdin=text, env=bare).code == 0,
+        "the namespace to take requests",
+    )
 
 
 def test_a_database_is_migrated_where_something_says_which(

@@ -1,27 +1,16 @@
-"""What the tests of the local stack share: bounded waits, rows, and a parent to kill."""
+"""What the tests of the local stack share: rows, and a parent to kill."""
 
-import asyncio
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import psycopg
 
 from placet.local import LocalStack, StackAddress, find_running
 from placet.local.orphans import start_mark
+from tests.support.waiting import eventually
 
-PATIENCE_SECONDS = 30.0
 REPOSITORY = Path(__file__).resolve().parents[2]
-
-
-async def until(condition: Callable[[], object]) -> None:
-    """Wait for the condition, and fail when it does not come true in time."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        await asyncio.sleep(0.02)
 
 
 def quiet(_: str) -> None:
@@ -66,7 +55,7 @@ async def start_parent(home: Path) -> tuple[subprocess.Popen[bytes], StackAddres
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    await until(lambda: parent.poll() is not None or find_running(home))
+    await eventually(lambda: parent.poll() is not None or find_running(home), "the stack to run")
     address = find_running(home)
     assert address is not None
     return parent, address

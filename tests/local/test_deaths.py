@@ -11,7 +11,8 @@ import pytest
 from placet.local import find_running, orphans
 from placet.local.places import data_area, unprivileged_account
 from placet.local.process import Child, spawn
-from tests.local.helpers import add_row, alive, kept_rows, postgres_only, start_parent, until
+from tests.local.helpers import add_row, alive, kept_rows, postgres_only, start_parent
+from tests.support.waiting import eventually
 
 
 @pytest.fixture
@@ -37,7 +38,7 @@ async def test_no_process_outlives_a_parent_that_is_killed_and_nothing_is_lost(h
     parent.kill()
     parent.wait()
     assert find_running(home) is None
-    await until(lambda: not any(alive(pid) for pid in children))
+    await eventually(lambda: not any(alive(pid) for pid in children), "its servers to end")
     async with postgres_only(home) as again:
         assert await kept_rows(again) == [("still here",)]
 
@@ -68,7 +69,7 @@ async def test_a_signal_stops_the_stack_in_order(home: Path, number: signal.Sign
     parent, _ = await start_parent(home)
     children = _descendants(parent.pid)
     parent.send_signal(number)
-    await until(lambda: parent.poll() is not None)
+    await eventually(lambda: parent.poll() is not None, "the parent to end")
     assert parent.returncode == 0
     assert not any(alive(pid) for pid in children)
     assert find_running(home) is None
@@ -87,7 +88,7 @@ async def test_a_stale_pid_file_neither_stops_the_start_nor_costs_data(
         subprocess.Popen(["/bin/true"], user=_postgres_user()) as zombie,
     ):
         dead.wait()
-        await until(lambda: not alive(zombie.pid))
+        await eventually(lambda: not alive(zombie.pid), "the zombie to die")
         for pid in (dead.pid, zombie.pid, bystander.pid):
             _write_pid_file(home, pid)
             async with postgres_only(home) as again:

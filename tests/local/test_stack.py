@@ -19,7 +19,8 @@ from placet.local import (
 )
 from placet.local.address import read_state
 from placet.local.temporal import USUAL_PORT, USUAL_UI_PORT
-from tests.local.helpers import add_row, alive, kept_rows, postgres_only, query, quiet, until
+from tests.local.helpers import add_row, alive, kept_rows, postgres_only, query, quiet
+from tests.support.waiting import eventually
 
 LOOPBACK = "0100007F"  # 127.0.0.1 as /proc/net/tcp writes it.
 
@@ -95,7 +96,7 @@ async def test_a_killed_server_is_started_again_with_its_data(home: Path) -> Non
         before = stack.pids
         for pid in before.values():
             os.kill(pid, signal.SIGKILL)
-        await until(lambda: _starts(lines) == 4)
+        await eventually(lambda: _starts(lines) == 4, "both to be started again")
         assert set(before.values()).isdisjoint(stack.pids.values())
         assert await kept_rows(address) == [("still here",)]
         client = await Client.connect(address.temporal_address)
@@ -109,7 +110,7 @@ async def test_a_server_that_keeps_dying_is_given_up(home: Path) -> None:
     async with stack:
         failure = asyncio.ensure_future(stack.failed())
         for starts in range(1, 7):
-            await until(lambda: _starts(lines) == starts)  # noqa: B023
+            await eventually(lambda: _starts(lines) == starts, f"start {starts}")  # noqa: B023
             os.kill(stack.pids["PostgreSQL"], signal.SIGKILL)
         with pytest.raises(LocalStackError, match=r"(?s)started again 5 times .* exit code -9"):
             await failure
