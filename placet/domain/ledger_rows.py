@@ -128,6 +128,40 @@ class PaymentResult(Stored):
     receipts: list[Receipt]
 
 
+class PublicationState(StrEnum):
+    """How far a publication has come."""
+
+    UNDER_WAY = "under way"
+    DONE = "done"
+    FAILED = "failed"
+
+
+class PublicationRow(Stored):
+    """What was done, or is being done, to what stands under a slug.
+
+    Attributes:
+        slug: Which page.
+        version: What is to stand there: the SHA-256 of a manifest; None for nothing.
+        replaces: What stood there before; None for nothing.
+        action: ``publish``, ``unpublish`` or ``rollback``.
+        title: The request's title.
+        request: The case that people approved.
+        permit_id: The permit that was consumed for it.
+        state: How far it has come.
+        at: When it reached that state.
+    """
+
+    slug: str
+    version: Hex64 | None
+    replaces: Hex64 | None
+    action: str
+    title: str
+    request: str
+    permit_id: str
+    state: PublicationState
+    at: UtcInstant
+
+
 class ConsumeResult(Stored):
     """What consuming a permit came to: ``first`` is false when it had been consumed before."""
 

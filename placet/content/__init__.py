@@ -1,0 +1,1 @@
+"""Content that is published: read, checked, rendered, made safe, and compared."""
