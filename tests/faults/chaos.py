@@ -17,6 +17,7 @@ from placet.domain.orders import CaseResult
 from tests.faults import mortal
 from tests.faults.scenes import ALICE, BOB
 from tests.faults.world import Handle, WorkerProcess, World, no_postgres
+from tests.support.waiting import eventually
 from tests.workflows.office import expense
 
 T = TypeVar("T")
@@ -76,8 +77,9 @@ class Person:
             events = await self._world.ledger.timeline(self._name)
             return sum(event.kind == kind for event in events) >= times
 
-        while not await insist(there):  # noqa: ASYNC110 - the ledger raises no event here
-            await asyncio.sleep(0.1)
+        await eventually(
+            lambda: insist(there), f"{times} {kind} in the ledger of {self._name}", PATIENCE
+        )
 
     async def signal(self, handle: Handle, action: str, actor: str, **more: Any) -> None:
         """Act by signal; one that may have arrived is sent again under the same decision id."""

@@ -11,7 +11,7 @@ from tests.cli.office import start
 from tests.faults.scenes import BOB
 from tests.faults.verdict import check_rebuild, tell
 from tests.faults.world import World, worker
-from tests.workflows.office import eventually
+from tests.support.waiting import eventually
 
 ERIN = "erin@example.com"
 

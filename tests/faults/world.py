@@ -26,7 +26,8 @@ from placet.domain.orders import CaseResult
 from placet.ledger import PostgresLedger, open_pool
 from placet.local.stack import LocalStack
 from tests.faults import mortal
-from tests.workflows.office import POLICIES, eventually, expense
+from tests.support.waiting import eventually
+from tests.workflows.office import POLICIES, expense
 
 PATIENCE = 60.0
 """How long a test waits for something that has to happen, in seconds."""
