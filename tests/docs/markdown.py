@@ -41,13 +41,15 @@ def prose(page: Path) -> str:
 def commands() -> Iterator[tuple[Path, str]]:
     """Return every line of every shell block, with lines that end in a backslash joined.
 
-    A block with a note is run by a test of its own and left out here.
+    Of ``NAME=$(command)`` it is the command. A block with a note is run by a test of its own and left
+    out here.
     """
     for page in pages():
         for block in blocks(page):
             if block.language == "sh" and not block.note:
                 for line in block.code.replace("\\\n", " ").splitlines():
                     command = re.sub(r"\s+#.*$", "", line).strip()
+                    command = re.sub(r"^\w+=\$\((.*)\)$", r"\1", command)
                     if command and not command.startswith("#"):
                         yield page, command
 
