@@ -41,8 +41,8 @@ def prose(page: Path) -> str:
 def commands() -> Iterator[tuple[Path, str]]:
     """Return every line of every shell block, with lines that end in a backslash joined.
 
-    Of ``NAME=$(command)`` it is the command. A block with a note is run by a test of its own and left
-    out here.
+    Of ``NAME=$(command)`` it is the command. A block with a note is run by a test of its own and
+    left out here.
     """
     for page in pages():
         for block in blocks(page):
