@@ -1,10 +1,7 @@
 """Read the receipt files that a request names; `placet.submission` stores them once it is good."""
 
 import hashlib
-import os
-import stat
 from collections.abc import Iterable
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -15,10 +12,10 @@ from placet.domain.errors import InvalidInputError
 from placet.domain.expense import MAX_LINES, MAX_RECEIPT_BYTES, ReceiptType
 from placet.domain.problems import Problem
 from placet.domain.text import LINE_LIMIT, clean_text
+from placet.files import UnusableFileError, read_below, shown
 from placet.pipelines.explain import refused
 
 MAX_TOTAL_BYTES = 64 * 1024 * 1024
-_MAX_PATH = 1_000
 _WHAT = "the receipts"
 
 
@@ -82,7 +79,7 @@ def read_receipts(raw: Any, directory: Path) -> Attached:
             found = _read(path, directory)
             files.setdefault(found.sha256, found)
             _check_total(files.values())
-        except ReceiptError as error:
+        except (ReceiptError, UnusableFileError) as error:
             problems.append(Problem(("lines", index, "receipt"), str(error)))
         else:
             changed.append({**line, "receipt": _reference(found)})
@@ -101,11 +98,11 @@ def _reference(file: ReceiptFile) -> dict[str, Any]:
 
 
 def _read(path: str, directory: Path) -> ReceiptFile:
-    content = _content(path, directory)
+    content = read_below(path, directory, MAX_RECEIPT_BYTES)
     media_type = filetype.guess_mime(content)
     if media_type not in list(ReceiptType):
         raise ReceiptError(
-            f"{_shown(path)} is {media_type or 'of an unknown kind'}; attach a PDF, PNG, JPEG,"
+            f"{shown(path)} is {media_type or 'of an unknown kind'}; attach a PDF, PNG, JPEG,"
             " WebP or HEIC file"
         )
     return ReceiptFile(
@@ -116,63 +113,6 @@ def _read(path: str, directory: Path) -> ReceiptFile:
     )
 
 
-def _content(path: str, directory: Path) -> bytes:
-    """Read a file below ``directory``, one step of the path at a time.
-
-    Each step is opened inside the one before and follows no link, so nothing that happens to the
-    directories meanwhile leads outside.
-    """
-    parts = PurePosixPath(path).parts
-    if (
-        not parts
-        or len(path) > _MAX_PATH
-        or "\x00" in path
-        or path.startswith("/")
-        or ".." in parts
-    ):
-        raise ReceiptError(
-            f"{_shown(path)} is no path below the request's directory; copy the file there"
-        )
-    opened: list[int] = []
-    try:
-        opened.append(os.open(directory, os.O_RDONLY | os.O_DIRECTORY))
-        for part in parts[:-1]:
-            flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
-            opened.append(os.open(part, flags, dir_fd=opened[-1]))
-        # A named pipe must not make the open wait for a writer.
-        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
-        opened.append(os.open(parts[-1], flags, dir_fd=opened[-1]))
-        if not stat.S_ISREG(os.fstat(opened[-1]).st_mode):
-            raise ReceiptError(f"{_shown(path)} is not a file; name the receipt's file")
-        with os.fdopen(opened.pop(), "rb") as file:
-            content = file.read(MAX_RECEIPT_BYTES + 1)
-    except (OSError, UnicodeError) as error:
-        raise ReceiptError(f"{_shown(path)} {_reason(error)}") from None
-    finally:
-        for descriptor in opened:
-            with suppress(OSError):
-                os.close(descriptor)
-    if not content:
-        raise ReceiptError(f"{_shown(path)} is empty; attach the receipt itself")
-    if len(content) > MAX_RECEIPT_BYTES:
-        raise ReceiptError(f"{_shown(path)} is larger than 10 MiB; attach a smaller scan")
-    return content
-
-
-def _reason(error: OSError | UnicodeError) -> str:
-    match error:
-        case FileNotFoundError() | UnicodeError():
-            return "is not there; write the path of a file beside the request, or leave it out"
-        case PermissionError():
-            return "may not be read; change its permissions"
-        case _:
-            return "cannot be read, or is a symbolic link; copy the file below the request"
-
-
 def _check_total(files: Iterable[ReceiptFile]) -> None:
     if sum(len(file.content) for file in files) > MAX_TOTAL_BYTES:
         raise ReceiptError("all receipts together are larger than 64 MiB; split the request")
-
-
-def _shown(path: str) -> str:
-    return repr(clean_text(path, 80, multiline=False, truncate=True))
