@@ -17,6 +17,7 @@ from placet.domain.ledger_rows import (
     PaymentReport,
     PaymentResult,
     PaymentRow,
+    PublicationRow,
     RequestRow,
     ReviewRow,
 )
@@ -99,6 +100,17 @@ class Reader(Protocol):
 
     async def reviews(self, request_id: str) -> list[ReviewRow]:
         """Return the verdicts on a request, in order."""
+        ...
+
+    async def published(self, slug: str) -> PublicationRow | None:
+        """Return what stands under a slug now: the newest publication that is done, if any.
+
+        Its version is None when it was taken away.
+        """
+        ...
+
+    async def publications(self, slug: str, limit: int = 100) -> list[PublicationRow]:
+        """Return what was done to a slug, the newest first."""
         ...
 
     async def payments(

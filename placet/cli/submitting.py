@@ -10,6 +10,7 @@ from placet.cli.following import follow_to_end
 from placet.connections import connect_temporal, open_ledger
 from placet.digest import MAX_BYTES, read_json
 from placet.domain.errors import NotFoundError
+from placet.domain.ledger_rows import PublicationRow
 from placet.domain.plan import PersonRef
 from placet.pipelines.pipeline import File, Pipeline, Prepared, Surroundings, WithFiles
 from placet.policy.loader import load_policies
@@ -45,6 +46,14 @@ class LocalFiles:
     async def has_file(self, digest: str) -> bool:
         """Say whether there is a file with this SHA-256."""
         return digest in self._files
+
+    async def published(self, _: str) -> PublicationRow | None:
+        """Return what stands under a slug; only the ledger knows."""
+        return None
+
+    async def publications(self, _: str, limit: int = 100) -> list[PublicationRow]:  # noqa: ARG002
+        """Return what was done to a slug; only the ledger knows."""
+        return []
 
 
 async def read_request(settings: Settings, pipeline: Pipeline, file: str) -> Read:

@@ -12,6 +12,7 @@ from pydantic import JsonValue
 from placet.domain.base import Model
 from placet.domain.facts import FactKind, Facts
 from placet.domain.finding import Finding
+from placet.domain.ledger_rows import PublicationRow
 from placet.domain.money import RateTable
 from placet.domain.policy import Policy
 
@@ -33,6 +34,17 @@ class Records(Protocol):
         """Say whether a file is stored under a digest; what Placet itself stores is none."""
         ...
 
+    async def published(self, slug: str) -> PublicationRow | None:
+        """Return what stands under a slug now: the newest publication that is done, if any.
+
+        Its version is None when it was taken away.
+        """
+        ...
+
+    async def publications(self, slug: str, limit: int = 100) -> list[PublicationRow]:
+        """Return what was done to a slug, the newest first."""
+        ...
+
 
 @dataclass(frozen=True)
 class Surroundings:
@@ -43,12 +55,14 @@ class Surroundings:
         rates: Exchange rates.
         policy: The rules the request will be planned by.
         records: What is recorded so far.
+        targets: Name of each place where pages are published to where it leads.
     """
 
     now: datetime
     rates: RateTable
     policy: Policy
     records: Records
+    targets: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def today(self) -> date:
