@@ -13,6 +13,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, PlainSerializer
 
 from placet.domain.base import Model
 from placet.domain.calendar import BusinessCalendar, Duration, Hours, Interval, Span
+from placet.domain.content_rules import ContentRules
 from placet.domain.money import RateTable
 from placet.domain.people import TimeZone
 from placet.domain.plan import (
@@ -284,6 +285,9 @@ class Policy(Model):
         default_factory=dict, max_length=50, description="Every stage by its name."
     )
     changes: Changes = Field(default_factory=Changes, description="Rules for changes.")
+    checks: ContentRules | None = Field(
+        default=None, description="What content is checked for, where the pipeline has content."
+    )
 
 
 class PolicySnapshot(Model):

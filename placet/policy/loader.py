@@ -4,7 +4,7 @@
 file is the policy of one pipeline.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -12,6 +12,7 @@ from pathlib import Path
 import holidays
 from pydantic import ValidationError
 
+from placet.content.patterns import PatternError, compiled
 from placet.domain.calendar import BusinessCalendar, weekdays
 from placet.domain.errors import NotFoundError
 from placet.domain.facts import FactKind
@@ -139,7 +140,7 @@ def load_policy(
         FileError: With every mistake and its place.
     """
     policy = model_from(document, Policy)
-    problems = [*policy_problems(policy), *_conditions(policy, known)]
+    problems = [*policy_problems(policy), *_conditions(policy, known), *_patterns(policy)]
     if problems:
         raise document.error(problems)
     return policy
@@ -160,6 +161,15 @@ def _conditions(
         except ConditionError as error:
             problems.append(Problem(("routes", index, "when"), str(error)))
     return problems
+
+
+def _patterns(policy: Policy) -> Iterator[Problem]:
+    rules = policy.checks.forbidden if policy.checks else ()
+    for index, rule in enumerate(rules):
+        try:
+            compiled(rule.pattern, ignore_case=True)
+        except PatternError as error:
+            yield Problem(("checks", "forbidden", index, "pattern"), str(error))
 
 
 def resolve_calendar(rule: CalendarRule, document: Document, year: int) -> BusinessCalendar:

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from placet.domain.calendar import Span
+from placet.domain.content_rules import ContentRules, ForbiddenPattern
 from placet.domain.facts import FactKind
 from placet.domain.people import Delegation, DirectoryFile, Person, Window
 from placet.domain.plan import Threshold
@@ -83,6 +84,8 @@ _POLICY_PARTS: tuple[tuple[str, type[BaseModel]], ...] = (
     ("`escalation` of a stage", Level),
     ("`deadline` of a stage", Deadline),
     ("`changes`", Changes),
+    ("`checks`", ContentRules),
+    ("`forbidden` of the checks", ForbiddenPattern),
 )
 
 _PEOPLE_HEAD = """\
