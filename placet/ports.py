@@ -1,8 +1,18 @@
 """What activities and lists may ask of the world: the ledger, people, policies, messages."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Protocol
 
+from placet.domain.delivery import (
+    Counts,
+    DeliveryRow,
+    DeliveryStatus,
+    Ending,
+    Handover,
+    MailingEntry,
+    MailingResult,
+    MailingRow,
+)
 from placet.domain.ledger import (
     LedgerEvent,
     LedgerStep,
@@ -125,8 +135,56 @@ class Reader(Protocol):
         ...
 
 
+class Deliveries(Protocol):
+    """Keeps whom a mail goes to, and what became of each. Every method may be repeated."""
+
+    async def begin(self, entry: MailingEntry, events: Sequence[LedgerEvent]) -> MailingResult:
+        """Consume a permit and record whom its mail goes to, or take over from who sent it."""
+        ...
+
+    async def claim(self, permit_id: str, holder: str, place: int) -> bool:
+        """Say that a mail is about to be handed over; False when it is not waiting any more."""
+        ...
+
+    async def record(self, permit_id: str, holder: str, handover: Handover) -> None:
+        """Record what became of a mail."""
+        ...
+
+    async def end(
+        self, permit_id: str, holder: str, ending: Ending, events: Sequence[LedgerEvent]
+    ) -> MailingResult:
+        """Send nothing more, and append the events that say so, in one transaction."""
+        ...
+
+    async def mailings(
+        self, *, permit_id: str | None = None, request: str | None = None
+    ) -> list[MailingRow]:
+        """Return the mails that fit every filter given."""
+        ...
+
+    async def counts(self, permit_id: str) -> Counts:
+        """Return how many recipients there are of each status."""
+        ...
+
+    async def rows(
+        self,
+        permit_id: str,
+        *,
+        statuses: Collection[DeliveryStatus] = (),
+        after: int = 0,
+        limit: int = 1000,
+    ) -> list[DeliveryRow]:
+        """Return recipients in their order, behind place ``after``."""
+        ...
+
+
 class Ledger(Recorder, Reader, Protocol):
     """A whole ledger."""
+
+    @property
+    def deliveries(self) -> Deliveries:
+        """Return what is recorded of mails."""
+        ...
 
 
 class DirectoryPort(Protocol):

@@ -7,14 +7,11 @@ database's own functions; this class translates values and errors.
 import json
 import re
 import zlib
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
-from typing import Any, LiteralString
+from collections.abc import Sequence
 
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
-from placet.db import Pool, translated_errors
 from placet.domain.errors import ConflictError, InvalidInputError, NotFoundError
 from placet.domain.ledger import (
     LedgerEvent,
@@ -34,7 +31,9 @@ from placet.domain.ledger_rows import (
     ReviewRow,
 )
 from placet.ledger import sql
+from placet.ledger.deliveries import PostgresDeliveries
 from placet.ledger.encoding import batch_of
+from placet.ledger.session import Session, append, consume, only_row, receipts_of
 
 MAX_ROWS = 1000
 """The most rows a list returns at once."""
@@ -42,15 +41,17 @@ MAX_ROWS = 1000
 _HEX_DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
-class PostgresLedger:
+class PostgresLedger(Session):
     """The port's real adapter; see :mod:`placet.ports`.
 
     Every method raises UnavailableError while the database does not answer. Writing methods may be
     repeated after any error: what was recorded is returned and not recorded again.
     """
 
-    def __init__(self, pool: Pool) -> None:
-        self._pool = pool
+    @property
+    def deliveries(self) -> PostgresDeliveries:
+        """Return what is recorded of mails."""
+        return PostgresDeliveries(self._pool)
 
     async def append(self, events: Sequence[LedgerEvent]) -> list[Receipt]:
         """Append events in one transaction: all of them stand in the ledger afterwards, or none.
@@ -68,7 +69,7 @@ class PostgresLedger:
             return []
         batch = batch_of(events)
         async with self._statement() as connection:
-            return await _append(connection, batch)
+            return await append(connection, batch)
 
     async def append_step(self, step: LedgerStep) -> WrittenStep:
         """Append a step's events in one transaction, or return what it came to the first time.
@@ -105,7 +106,9 @@ class PostgresLedger:
             InvalidInputError: They are more than 10 MiB, or the media type is empty.
         """
         async with self._statement() as connection:
-            row = await _row(connection, sql.PUT_CONTENT, {"data": data, "media_type": media_type})
+            row = await only_row(
+                connection, sql.PUT_CONTENT, {"data": data, "media_type": media_type}
+            )
         return str(row["digest"])
 
     async def get_content(self, digest: str) -> bytes:
@@ -208,8 +211,8 @@ class PostgresLedger:
         """
         batch = batch_of(events)
         async with self._transaction() as connection:
-            first = await _consume(connection, permit_id, digest, effect)
-            receipts = await (_append if first else _receipts)(connection, batch)
+            first = await consume(connection, permit_id, digest, effect)
+            receipts = await (append if first else receipts_of)(connection, batch)
         return ConsumeResult(first=first, receipts=receipts)
 
     async def pay(self, entry: PaymentEntry, events: Sequence[LedgerEvent]) -> PaymentResult:
@@ -229,9 +232,9 @@ class PostgresLedger:
         _require_stream(events, entry.request)
         batch = batch_of(events)
         async with self._transaction() as connection:
-            await _consume(connection, entry.permit_id, entry.digest, "payment")
-            first = (await _row(connection, sql.RECORD_PAYMENT, entry.model_dump()))["first"]
-            receipts = await (_append if first else _receipts)(connection, batch)
+            await consume(connection, entry.permit_id, entry.digest, "payment")
+            first = (await only_row(connection, sql.RECORD_PAYMENT, entry.model_dump()))["first"]
+            receipts = await (append if first else receipts_of)(connection, batch)
             payment = await _payment(connection, {"permit_id": entry.permit_id})
         return PaymentResult(first=first, payment=payment, receipts=receipts)
 
@@ -250,10 +253,10 @@ class PostgresLedger:
         """
         batch = batch_of(events)
         async with self._transaction() as connection:
-            row = await _row(connection, sql.REPORT_PAYMENT, report.model_dump())
+            row = await only_row(connection, sql.REPORT_PAYMENT, report.model_dump())
             payment = await _payment(connection, {"payment_id": row["payment_id"]})
             _require_stream(events, payment.request)
-            receipts = await (_append if row["changed"] else _receipts)(connection, batch)
+            receipts = await (append if row["changed"] else receipts_of)(connection, batch)
         return PaymentResult(first=row["changed"], payment=payment, receipts=receipts)
 
     async def payments(
@@ -273,24 +276,6 @@ class PostgresLedger:
         }
         rows = await self._all(sql.PAYMENTS, _ANY_PAYMENT | filters)
         return [PaymentRow(**row) for row in rows]
-
-    async def _all(self, query: LiteralString, values: Mapping[str, Any]) -> list[DictRow]:
-        async with self._statement() as connection:
-            # Not prepared: a plan made for these very values skips the filters that are not given.
-            return await (await connection.execute(query, values, prepare=False)).fetchall()
-
-    @asynccontextmanager
-    async def _statement(self) -> AsyncIterator[AsyncConnection[DictRow]]:
-        """Give a connection on which each statement is a transaction of its own."""
-        with translated_errors():
-            async with self._pool.connection() as connection:
-                yield connection
-
-    @asynccontextmanager
-    async def _transaction(self) -> AsyncIterator[AsyncConnection[DictRow]]:
-        """Give a connection in one transaction."""
-        async with self._statement() as connection, connection.transaction():
-            yield connection
 
 
 _ANY_PAYMENT: dict[str, str | None] = dict.fromkeys(
@@ -317,31 +302,5 @@ def _require_stream(events: Sequence[LedgerEvent], request: str) -> None:
         )
 
 
-async def _append(connection: AsyncConnection[DictRow], batch: dict[str, Any]) -> list[Receipt]:
-    cursor = await connection.execute(sql.APPEND, batch)
-    return [Receipt(**row) for row in await cursor.fetchall()]
-
-
-async def _receipts(connection: AsyncConnection[DictRow], batch: dict[str, Any]) -> list[Receipt]:
-    cursor = await connection.execute(sql.RECEIPTS, {"event_ids": batch["event_ids"]})
-    return [Receipt(**row) for row in await cursor.fetchall()]
-
-
-async def _consume(
-    connection: AsyncConnection[DictRow], permit_id: str, digest: str, effect: str
-) -> bool:
-    values = {"permit_id": permit_id, "digest": digest, "effect": effect}
-    return bool((await _row(connection, sql.CONSUME, values))["first"])
-
-
 async def _payment(connection: AsyncConnection[DictRow], key: dict[str, str]) -> PaymentRow:
-    return PaymentRow(**await _row(connection, sql.PAYMENTS, _ANY_PAYMENT | key))
-
-
-async def _row(
-    connection: AsyncConnection[DictRow], query: LiteralString, values: Mapping[str, Any]
-) -> DictRow:
-    """Return the only row of a query that has exactly one."""
-    rows = await (await connection.execute(query, values)).fetchall()
-    (row,) = rows
-    return row
+    return PaymentRow(**await only_row(connection, sql.PAYMENTS, _ANY_PAYMENT | key))

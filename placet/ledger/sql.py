@@ -111,3 +111,40 @@ select payment_id, permit_id, request, digest, msg_id, end_to_end_id, amount, cu
  order by created_at, payment_id
  limit 1000
 """
+
+BEGIN_MAILING = """
+select effect.begin_mailing(%(permit_id)s, %(request)s, %(recipients)s, %(holder)s,
+                            %(addresses)s::text[], %(message_ids)s::text[]) as first
+"""
+
+CLAIM_DELIVERY = "select effect.claim_delivery(%(permit_id)s, %(holder)s, %(place)s) as claimed"
+
+RECORD_DELIVERY = """
+select effect.record_delivery(%(permit_id)s, %(holder)s, %(place)s, %(status)s, %(code)s, %(reply)s)
+"""
+
+END_MAILING = "select effect.end_mailing(%(permit_id)s, %(holder)s, %(ending)s) as first"
+
+MAILINGS = """
+select permit_id, request, digest, recipients, total, began_at, ended_at, ending
+  from effect.mailing
+ where (%(permit_id)s::text is null or permit_id = %(permit_id)s)
+   and (%(request)s::text is null or request = %(request)s)
+ order by began_at, permit_id
+"""
+
+COUNT_DELIVERIES = """
+select status, count(*) as count from effect.delivery
+ where permit_id = %(permit_id)s
+ group by status
+"""
+
+DELIVERIES = """
+select permit_id, place, address, message_id, status, attempts, code, reply, changed_at
+  from effect.delivery
+ where permit_id = %(permit_id)s
+   and (%(statuses)s::text[] is null or status = any(%(statuses)s::text[]))
+   and place > %(after)s
+ order by place
+ limit %(limit)s
+"""

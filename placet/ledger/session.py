@@ -1,0 +1,67 @@
+"""What every part of the ledger's adapter stands on: connections, transactions, appending."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, LiteralString
+
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow
+
+from placet.db import Pool, translated_errors
+from placet.domain.ledger import Receipt
+from placet.ledger import sql
+
+
+class Session:
+    """Gives connections of a pool; what goes wrong on them are Placet's own errors."""
+
+    def __init__(self, pool: Pool) -> None:
+        """Take connections from ``pool``."""
+        self._pool = pool
+
+    @asynccontextmanager
+    async def _statement(self) -> AsyncIterator[AsyncConnection[DictRow]]:
+        """Give a connection on which each statement is a transaction of its own."""
+        with translated_errors():
+            async with self._pool.connection() as connection:
+                yield connection
+
+    @asynccontextmanager
+    async def _transaction(self) -> AsyncIterator[AsyncConnection[DictRow]]:
+        """Give a connection in one transaction."""
+        async with self._statement() as connection, connection.transaction():
+            yield connection
+
+    async def _all(self, query: LiteralString, values: Mapping[str, Any]) -> list[DictRow]:
+        async with self._statement() as connection:
+            # Not prepared: a plan made for these very values skips the filters that are not given.
+            return await (await connection.execute(query, values, prepare=False)).fetchall()
+
+
+async def append(connection: AsyncConnection[DictRow], batch: dict[str, Any]) -> list[Receipt]:
+    """Append a batch of events in the connection's transaction."""
+    cursor = await connection.execute(sql.APPEND, batch)
+    return [Receipt(**row) for row in await cursor.fetchall()]
+
+
+async def receipts_of(connection: AsyncConnection[DictRow], batch: dict[str, Any]) -> list[Receipt]:
+    """Return the receipts of those events of a batch that stand in the ledger."""
+    cursor = await connection.execute(sql.RECEIPTS, {"event_ids": batch["event_ids"]})
+    return [Receipt(**row) for row in await cursor.fetchall()]
+
+
+async def consume(
+    connection: AsyncConnection[DictRow], permit_id: str, digest: str, effect: str
+) -> bool:
+    """Consume a permit in the connection's transaction; False when it was consumed before."""
+    values = {"permit_id": permit_id, "digest": digest, "effect": effect}
+    return bool((await only_row(connection, sql.CONSUME, values))["first"])
+
+
+async def only_row(
+    connection: AsyncConnection[DictRow], query: LiteralString, values: Mapping[str, Any]
+) -> DictRow:
+    """Return the only row of a query that has exactly one."""
+    rows = await (await connection.execute(query, values)).fetchall()
+    (row,) = rows
+    return row
