@@ -17,9 +17,9 @@ class Reloading(Generic[T]):
     """Keeps what ``read`` made of some files current.
 
     A file counts as changed when its inode, size or time of change (ns) differs, so a file put in
-    place by a rename is seen too. Whoever writes in place while it is read gives half a file: mostly
-    a broken one, so the last good value stays, and the next look reads again. Half a file may make
-    sense by chance; only a rename is safe.
+    place by a rename is seen too. Whoever writes in place while it is read gives half a file, which
+    mostly is a broken one: the last good value stays, and the next look reads again. Half a file
+    may make sense by chance; only a rename is safe.
 
     Args:
         read: Makes the value; raises :class:`FileError` when the files are broken.
