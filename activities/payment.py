@@ -46,8 +46,9 @@ class PaymentActivities:
                 staged = StagedFile(name=known[0].file_name, sha256=known[0].file_sha256)
             else:
                 staged = await asyncio.to_thread(self._spool.stage, payment)
-                entry = _entry(payment, staged)
-                await self._ledger.pay(entry, [order.consumed, _with_facts(order.done, entry)])
+            entry = _entry(payment, staged)
+            # Also when it is known: the database says whether the permit is for this at all.
+            await self._ledger.pay(entry, [order.consumed, _with_facts(order.done, entry)])
             await asyncio.to_thread(self._spool.release, staged)
             return EffectResult(
                 summary=f"{payment.amount} to {payment.creditor_name}, file {staged.name}",
