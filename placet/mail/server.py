@@ -1,0 +1,98 @@
+"""Which mail server mails are handed to, as one address says it."""
+
+from enum import StrEnum
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from pydantic import Field, SecretStr
+
+from placet.domain.base import Model
+from placet.domain.errors import InvalidInputError
+
+_FORM = (
+    "smtp://user@mail.example.com:587 (STARTTLS), smtps://user@mail.example.com:465 (TLS from the "
+    "start), or smtp+plain://localhost:25 (no TLS, no login)"
+)
+
+
+class Security(StrEnum):
+    """How the way to the server is protected; certificates are always checked."""
+
+    STARTTLS = "smtp"
+    TLS = "smtps"
+    NONE = "smtp+plain"
+
+
+_PORTS = {Security.STARTTLS: 587, Security.TLS: 465, Security.NONE: 25}
+
+
+class SmtpServer(Model):
+    """A mail server.
+
+    Attributes:
+        host: Its name; its certificate has to be for it.
+        port: 587, 465 or 25 where none is told.
+        security: TLS or not.
+        user: Whom to log in as; None not to.
+        password: Shown nowhere.
+        ca_file: Certificates to trust instead of the system's.
+        connections: How many to use at once.
+        give_up_hours: After so long, what the server could not take is given up.
+    """
+
+    host: str = Field(min_length=1, max_length=253)
+    port: int = Field(ge=1, le=65535)
+    security: Security
+    user: str | None = None
+    password: SecretStr | None = None
+    ca_file: Path | None = None
+    connections: int = Field(default=4, ge=1, le=50)
+    give_up_hours: int = Field(default=24, ge=1, le=24 * 14)
+
+    @classmethod
+    def from_url(cls, url: str, *, password: str | None = None, **more: object) -> "SmtpServer":
+        """Read an address such as ``smtp://user@mail.example.com:587``.
+
+        Args:
+            url: The address; it may hold the password, percent-encoded.
+            password: Instead of that.
+            more: Other attributes, as they are.
+
+        Raises:
+            InvalidInputError: It is none. The message does not repeat it.
+        """
+        try:
+            parts = urlsplit(url)
+            security, port = Security(parts.scheme), parts.port
+        except ValueError:
+            parts, security, port = urlsplit(""), None, None
+        if security is None or not parts.hostname or parts.path.strip("/") or parts.query:
+            raise InvalidInputError(f"PLACET_SMTP_URL is no mail server; write it as {_FORM}")
+        told = password or (unquote(parts.password) if parts.password else None)
+        user = unquote(parts.username) if parts.username else None
+        if user is None and told is not None:
+            raise InvalidInputError(
+                "PLACET_SMTP_URL names no user for the password; write it as " + _FORM
+            )
+        if user is not None and told is None:
+            raise InvalidInputError(
+                "PLACET_SMTP_URL names a user without a password; set PLACET_SMTP_PASSWORD"
+            )
+        if user is not None and security is Security.NONE:
+            raise InvalidInputError(
+                "PLACET_SMTP_URL would send a password without TLS; write smtp:// or smtps://"
+            )
+        return cls.model_validate(
+            {
+                "host": parts.hostname,
+                "port": port or _PORTS[security],
+                "security": security,
+                "user": user,
+                "password": told,
+                **more,
+            }
+        )
+
+    def __str__(self) -> str:
+        """Return where it is, without whom to log in as."""
+        return f"{self.host}:{self.port}"
