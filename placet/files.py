@@ -23,6 +23,12 @@ class UnusableFileError(InvalidInputError):
     code = "invalid-file"
 
 
+class MissingFileError(UnusableFileError):
+    """There is no such file."""
+
+    code = "missing-file"
+
+
 def read_below(path: str, directory: Path, limit: int) -> bytes:
     """Return the content of a file below ``directory``, 1 to ``limit`` bytes.
 
@@ -31,7 +37,8 @@ def read_below(path: str, directory: Path, limit: int) -> bytes:
     large nothing is read.
 
     Raises:
-        UnusableFileError: It is missing, outside, a link, no file, empty or too large.
+        MissingFileError: It is not there.
+        UnusableFileError: It is outside, a link, no file, empty or too large.
     """
     *steps, name = _steps(path)
     too_large = UnusableFileError(
@@ -161,7 +168,10 @@ def _too_many(at_most: int) -> UnusableFileError:
 def _refusal(path: str, error: OSError | UnicodeError) -> UnusableFileError:
     match error:
         case FileNotFoundError() | UnicodeError():
-            reason = "is not there; write the path of a file beside the request, or leave it out"
+            return MissingFileError(
+                f"{shown(path)} is not there; write the path of a file beside the request, or "
+                "leave it out"
+            )
         case PermissionError():
             reason = "may not be read; change its permissions"
         case _:

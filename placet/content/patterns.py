@@ -45,8 +45,8 @@ class Text:
 
 
 @lru_cache(maxsize=512)
-def compiled(pattern: str, *, ignore_case: bool = False) -> Any:
-    """Return a pattern to be tried on each line of a :class:`Text`.
+def compiled(pattern: str, *, ignore_case: bool = False, across_lines: bool = False) -> Any:
+    """Return a pattern for a :class:`Text`, which is tried on each line unless ``across_lines``.
 
     Raises:
         PatternError: RE2 does not take it, or it fits an empty line.
@@ -55,7 +55,7 @@ def compiled(pattern: str, *, ignore_case: bool = False) -> Any:
     options.case_sensitive = not ignore_case
     options.log_errors = False
     options.max_mem = _MEMORY
-    options.never_nl = True
+    options.never_nl = not across_lines
     try:
         made = re2.compile(f"(?m){pattern}", options)
     except re2.error as error:

@@ -8,6 +8,7 @@ which names every byte of the page.
 import re
 import unicodedata
 from collections.abc import Mapping
+from datetime import datetime
 from enum import StrEnum
 from pathlib import PurePosixPath
 from typing import Annotated, Any, Literal, Self
@@ -26,6 +27,8 @@ from placet.domain.ledger import Hex64
 from placet.domain.text import Line, Text, clean_text
 
 PIPELINE = "publish"
+EFFECT = "publication"
+"""What permits call the effect of a publication."""
 PAGE_NAME = "index.html"
 PAGE_TYPE = "text/html"
 DOCUMENT_TYPE = "text/markdown"
@@ -42,6 +45,8 @@ _MAX_TARGETS = 20
 _MAX_TAGS = 20
 _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,78}[a-z0-9])?", re.ASCII)
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,59}", re.ASCII)
+_LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[A-Za-z0-9]{2,8}){0,3}", re.ASCII)
+_INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}", re.ASCII)
 _PATH_LIMIT = 200
 _PLAIN_NAME = 40
 
@@ -119,6 +124,25 @@ def _address(value: Any) -> Any:
     return text
 
 
+def _instant(value: Any) -> Any:
+    """Read an instant as people write it; a number or a day is not taken for one."""
+    if isinstance(value, str):
+        text = value.strip()
+        try:
+            value = datetime.fromisoformat(text) if _INSTANT.match(text) else None
+        except ValueError:
+            value = None
+    if not isinstance(value, datetime) or value.tzinfo is None:
+        raise ValueError("write it with its time zone, such as 2026-12-01T09:00:00+01:00")
+    return value
+
+
+def _language(value: Any) -> Any:
+    if isinstance(value, str) and not _LANGUAGE.fullmatch(value):
+        raise ValueError(f"{value[:20]!r} is no language; write it as en, de or pt-BR")
+    return value
+
+
 def bundle_path(path: str) -> str:
     """Return a path inside a bundle in its only form: relative, with slashes, in NFC.
 
@@ -153,6 +177,12 @@ def _no_twins(values: tuple[str, ...]) -> tuple[str, ...]:
 
 Slug = Annotated[str, BeforeValidator(_slug), Field(max_length=80)]
 """What a page is called in every target: 1 to 80 lower-case letters, digits and hyphens."""
+
+Instant = Annotated[AwareDatetime, BeforeValidator(_instant)]
+"""A moment that is the same everywhere: written with its time zone."""
+
+Language = Annotated[str, BeforeValidator(_language), Field(max_length=35)]
+"""A language as browsers know it (BCP 47)."""
 
 TargetName = Annotated[str, BeforeValidator(_target), Field(max_length=60)]
 """One of the places where pages are published."""
@@ -207,6 +237,7 @@ class PublishRequest(Model):
         reference: The requester's own key for it; the same key twice is the same request.
         note: Why, for those who review it.
         summary: What the page says in one line, for its readers and search engines.
+        language: In which the page is written, such as ``de`` or ``en-GB``.
         tags: Words to sort pages by.
         publish_at: Not before then; None for as soon as it is approved.
         targets: Where to; empty for everywhere.
@@ -223,8 +254,9 @@ class PublishRequest(Model):
     reference: Line | None = None
     note: Text | None = None
     summary: Line | None = None
+    language: Language = "en"
     tags: Tags = ()
-    publish_at: AwareDatetime | None = None
+    publish_at: Instant | None = None
     targets: TargetNames = ()
     document: Source | None = None
     files: Annotated[tuple[BundleFile, ...], Field(max_length=MAX_FILES)] = ()

@@ -56,6 +56,8 @@ class Surroundings:
         policy: The rules the request will be planned by.
         records: What is recorded so far.
         targets: Name of each place where pages are published to where it leads.
+        offline: Whether nothing but files is known yet: what is recorded is then asked again by
+            the worker.
     """
 
     now: datetime
@@ -63,6 +65,7 @@ class Surroundings:
     policy: Policy
     records: Records
     targets: Mapping[str, str] = field(default_factory=dict)
+    offline: bool = False
 
     @property
     def today(self) -> date:
