@@ -3,6 +3,7 @@
 from temporalio import activity
 
 from activities.errors import permanent
+from placet.domain.ledger import Receipt
 from placet.domain.orders import NoticeOrder
 from placet.ports import Notifier, Recorder
 
@@ -16,12 +17,16 @@ class NoticeActivities:
         self._recorder = recorder
 
     @activity.defn(name="notice.deliver")
-    async def deliver(self, order: NoticeOrder) -> None:
+    async def deliver(self, order: NoticeOrder) -> Receipt:
         """Deliver a notice; delivering it again under the same key changes nothing.
+
+        Returns:
+            The receipt of the event that says so.
 
         Raises:
             ApplicationError: It can never be delivered.
         """
         with permanent():
             await self._notifier.deliver(order.event.event_id, order.notice)
-            await self._recorder.append([order.event])
+            (receipt,) = await self._recorder.append([order.event])
+            return receipt

@@ -48,11 +48,13 @@ class PaymentActivities:
                 staged = await asyncio.to_thread(self._spool.stage, payment)
             entry = _entry(payment, staged)
             # Also when it is known: the database says whether the permit is for this at all.
-            await self._ledger.pay(entry, [order.consumed, _with_facts(order.done, entry)])
+            events = [order.consumed, _with_facts(order.done, entry)]
+            paid = await self._ledger.pay(entry, events)
             await asyncio.to_thread(self._spool.release, staged)
             return EffectResult(
                 summary=f"{payment.amount} to {payment.creditor_name}, file {staged.name}",
                 facts={"file": staged.name, "sha256": staged.sha256},
+                receipt=max(paid.receipts, key=lambda receipt: receipt.seq, default=None),
             )
 
     async def _payment(self, order: EffectOrder) -> PaymentOrder:

@@ -112,6 +112,7 @@ _TOLD: dict[str, Callable[[_Told], str]] = {
         "earlier votes are void"
     ),
     Kind.WITHDRAWN: lambda t: f"{t.who} withdrew it{t.because}",
+    Kind.CANCELLED: lambda t: f"an administrator cancelled it in Temporal{t.because}",
     Kind.PLANNED: lambda t: f"planned by {t.policy}: route {t.data('route')}, as {t.data('why')}",
     Kind.UNPLANNABLE: lambda t: f"cannot be planned{t.because}",
     Kind.STAGE_OPENED: lambda t: (
@@ -136,6 +137,7 @@ _TOLD: dict[str, Callable[[_Told], str]] = {
     Kind.ESCALATED: lambda t: f"escalated to {t.data('level')}: {t.named('to')}{t.because}",
     Kind.EXTENDED: lambda t: f"the deadline was extended until {t.data('until')}",
     Kind.DEADLINE_PASSED: lambda t: f"the deadline passed; the policy says: {t.data('then')}",
+    Kind.FAILED: lambda t: f"it cannot go on{t.because}",
     Kind.DECIDED: lambda t: f"{t.data('outcome')} by {t.data('by')}{t.because}",
     Kind.PERMIT_ISSUED: lambda t: f"a permit was issued for the {t.data('effect')}",
     Kind.NOTIFIED: lambda t: f"wrote to {t.named('to')}: {t.data('notice').replace('_', ' ')}",

@@ -9,11 +9,11 @@ import json
 import logging
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from temporalio.client import Client, WorkflowHistory
+from temporalio.client import Client, WorkflowFailureError, WorkflowHistory
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
 
@@ -21,7 +21,7 @@ from placet.ledger import PostgresLedger, open_pool
 from placet.local.binaries import find_temporal
 from tests.support.postgres import Cluster, installed_programs
 from tests.workflows.office import Handle, Office, expense
-from tests.workflows.trouble import NoMail, Outage
+from tests.workflows.trouble import Erased, NoMail, Outage
 
 HISTORIES = Path(__file__).parent / "histories"
 IDENTITY = "recorder"
@@ -39,6 +39,7 @@ class Scene(NamedTuple):
     Attributes:
         play: What people do and what time does.
         request: What the case is started with.
+        more: What it is started with beside that, and should not be.
         ends: False when the history is of a case that still waits.
         short: Whether the server suggests a new run after a few events.
         prepare: What is wrong with the office before the case begins.
@@ -46,6 +47,7 @@ class Scene(NamedTuple):
 
     play: Play
     request: Any
+    more: tuple[Any, ...] = ()
     ends: bool = True
     short: bool = False
     prepare: Callable[[Office], None] = lambda _: None
@@ -100,6 +102,25 @@ async def extended(office: Office, handle: Handle) -> None:
 async def withdraw(office: Office, handle: Handle) -> None:
     """Take the request back."""
     await office.decide(handle, "withdraw", ALICE, reason="found it")
+
+
+async def cancel(office: Office, handle: Handle) -> None:
+    """Cancel the workflow while its case waits."""
+    await office.settled(handle)
+    await office.idle(handle)
+    await handle.cancel(reason="entered twice")
+
+
+async def cancel_at_once(office: Office, handle: Handle) -> None:  # noqa: ARG001 - a play's form
+    """Cancel the workflow before its case is planned."""
+    await handle.cancel()
+
+
+async def cancel_too_late(office: Office, handle: Handle) -> None:
+    """Cancel the workflow while the payment is under way."""
+    await office.decide(handle, "approve", BOB)
+    await handle.cancel(reason="stop")
+    await office.recorded(handle, "caller:message:late")
 
 
 async def ask_for_changes(office: Office, handle: Handle) -> None:
@@ -162,6 +183,16 @@ def without_effect(office: Office) -> None:
     office.writes_to = Outage(office.ledger, permanent=True, pay=99)
 
 
+def without_effect_for_a_while(office: Office) -> None:
+    """Let the bank not answer at first."""
+    office.writes_to = Outage(office.ledger, pay=2)
+
+
+def without_contents(office: Office) -> None:
+    """Let everything be erased that the ledger keeps beside its events."""
+    office.writes_to = Erased(office.ledger)
+
+
 def without_ledger(office: Office) -> None:
     """Let Postgres be away for a while."""
     office.writes_to = Outage(office.ledger, append_step=3, pay=1)
@@ -169,7 +200,7 @@ def without_ledger(office: Office) -> None:
 
 def without_mail(office: Office) -> None:
     """Let one notice never arrive."""
-    office.notifier = NoMail(2, permanent=True)
+    office.notifier = NoMail(1, permanent=True)
 
 
 COMMITTEE = expense(cost_centre="CC-COMMITTEE")
@@ -187,6 +218,15 @@ SCENES = {
     "expense-approved-by-timeout": Scene(six_days, expense(cost_centre="CC-ASSENT")),
     "expense-extended": Scene(extended, expense(cost_centre="CC-EXTEND")),
     "expense-withdrawn": Scene(withdraw, expense()),
+    "expense-cancelled": Scene(cancel, expense()),
+    "expense-cancelled-at-once": Scene(cancel_at_once, expense("20.00 EUR")),
+    "expense-cancelled-too-late": Scene(
+        cancel_too_late, expense(), prepare=without_effect_for_a_while
+    ),
+    "expense-two-arguments": Scene(nothing, expense(), more=(expense(),)),
+    "expense-policy-erased": Scene(
+        approve, expense(cost_centre="CC-FINANCE"), prepare=without_contents
+    ),
     "expense-changed-and-paid": Scene(change, expense()),
     "expense-two-of-three": Scene(two_of_three, COMMITTEE),
     "expense-tie-taken-over": Scene(tie, {**COMMITTEE, "requester": ERIN}),
@@ -206,10 +246,11 @@ async def record(scene: Scene, name: str, office: Office) -> list[WorkflowHistor
     """Play a scene and return the history of each of its runs, the first one first."""
     scene.prepare(office)
     async with office.worker():
-        handle = await office.submit(scene.request, name=name)
+        handle = await office.start([scene.request, *scene.more], name=name)
         await scene.play(office, handle)
         if scene.ends:
-            await office.result(handle)
+            with suppress(WorkflowFailureError):  # One that was cancelled has no result.
+                await office.result(handle)
         else:
             await office.recorded(handle, "system:notice:sent")
             await office.idle(handle)

@@ -10,17 +10,23 @@ from datetime import timedelta
 
 from temporalio import workflow
 from temporalio.common import RetryPolicy
-from temporalio.exceptions import ActivityError, FailureError, is_cancelled_exception
+from temporalio.exceptions import (
+    ActivityError,
+    ApplicationError,
+    FailureError,
+    is_cancelled_exception,
+)
 
 with workflow.unsafe.imports_passed_through():
     from activities.notices import NoticeActivities
     from placet.domain.case import Case
+    from placet.domain.ledger import Receipt
     from placet.domain.orders import NoticeOrder
     from placet.domain.plan import PersonRef
     from placet.domain.record import Notice, Record, Undelivered
     from placet.domain.vocabulary import Kind
 
-from workflows.durable import ALIVE
+from workflows.durable import ALIVE, refusal
 from workflows.journal import Journal
 
 GLANCE = timedelta(seconds=1)
@@ -52,34 +58,40 @@ class Courier:
     async def _deliver(self, order: NoticeOrder) -> None:
         notice = order.notice
         try:
-            await _attempt(order)
-        except ActivityError as error:
+            self._journal.saw(await _attempt(order))
+        except (ActivityError, ApplicationError) as error:
+            said = refusal(error) or error.cause or error
             self._report(
                 Undelivered(
                     number=notice.number,
                     kind=notice.kind,
                     to=notice.to,
                     stage=notice.stage,
-                    problem=str(error.cause or error)[:500],
+                    problem=str(said)[:500],
                 )
             )
         finally:
             del self._under_way[notice.number]
 
 
-async def _attempt(order: NoticeOrder) -> None:
-    """Try once at a glance, which costs one event; then patiently, beside the case."""
+async def _attempt(order: NoticeOrder) -> Receipt:
+    """Try once at a glance, which costs one event; then patiently, beside the case.
+
+    Raises:
+        ApplicationError: It can never be delivered.
+        ActivityError: It could not be delivered in time.
+    """
     try:
-        await workflow.execute_local_activity_method(
+        return await workflow.execute_local_activity_method(
             NoticeActivities.deliver,
             order,
             schedule_to_close_timeout=GLANCE,
             retry_policy=ONCE,
         )
     except FailureError as error:
-        if is_cancelled_exception(error):
+        if is_cancelled_exception(error) or refusal(error) is not None:
             raise
-        await workflow.execute_activity_method(
+        return await workflow.execute_activity_method(
             NoticeActivities.deliver,
             order,
             start_to_close_timeout=ATTEMPT,

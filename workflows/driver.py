@@ -4,7 +4,6 @@ It takes what is in the inbox, a batch at a time: looks at the directory, lets t
 writes the step to the ledger, and only then answers, notifies and goes on (rules 1, 2 and 7).
 """
 
-from collections import deque
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -16,33 +15,23 @@ from temporalio.exceptions import ApplicationError
 with workflow.unsafe.imports_passed_through():
     from activities.planning import PlanningActivities
     from activities.reviewers import ReviewerActivities
-    from placet.domain import progress, reception
+    from placet.domain import progress, reception, stopping
     from placet.domain.case import Case, Step
     from placet.domain.ledger import Receipt
-    from placet.domain.message import Malformed, Message, read_json
-    from placet.domain.orders import (
-        Assessment,
-        AssessOrder,
-        Claim,
-        EffectResult,
-        Given,
-        OpenOrder,
-        Planned,
-        PlanOrder,
-        StepOutcome,
-    )
+    from placet.domain.message import Malformed, Message
+    from placet.domain.orders import Assessment, EffectResult, Given, Planned, StepOutcome
     from placet.domain.plan import Opening
     from placet.domain.record import Undelivered
     from placet.domain.review import Answer, Call
     from placet.domain.story import details
     from placet.domain.vocabulary import Status
 
+from workflows import questions
 from workflows.alarm import Alarm
 from workflows.courier import Courier
 from workflows.durable import durably
-from workflows.inbox import Entry, Inbox, Tick, Unread
+from workflows.inbox import Cancellation, Entry, Inbox, Tick, Unread
 from workflows.journal import Journal
-from workflows.raw import plain
 
 
 class Driver:
@@ -54,6 +43,9 @@ class Driver:
         journal: Where it is written.
         courier: Who writes to people.
         closing: Set when the pipeline has done its work: the driver stops at an empty inbox.
+        just_heard: Set when a message comes, until a step is done. Temporal's library brings the
+            messages of a workflow task before its cancellation, so a run that ended on their
+            account alone would never hear of it.
     """
 
     def __init__(self, case: Case, start: RawValue, journal: Journal) -> None:
@@ -63,6 +55,7 @@ class Driver:
         self.journal = journal
         self.courier = Courier(journal, self._on_undelivered)
         self.closing = False
+        self.just_heard = False
         self._start = start
         self._alarm = Alarm(self._on_alarm)
 
@@ -71,9 +64,11 @@ class Driver:
         while True:
             if self.case.status is Status.PLANNING:
                 await self._plan()
+            elif (cancellation := self._cancellation()) is not None:
+                await self._withdraw(cancellation)
             elif self.case.wants_stage:
                 await self._open_stage()
-            elif self._should_renew():
+            elif self.should_renew():
                 return
             elif self.inbox:
                 await self._turn()
@@ -82,21 +77,31 @@ class Driver:
             else:
                 await self._wait()
 
-    def _should_renew(self) -> bool:
+    def should_renew(self) -> bool:
         """Say whether the history has grown long, and nothing is under way that would be lost."""
         return (
             self.case.outcome is None
+            and not self.just_heard
             and workflow.info().is_continue_as_new_suggested()
             and self.inbox.can_be_carried
             and self.courier.idle
             and workflow.all_handlers_finished()
         )
 
+    def _cancellation(self) -> Entry | None:
+        """Return the cancellation that is to be taken before anything else, if there is one."""
+        return self.inbox.cancellation if self.case.revocable else None
+
+    async def _withdraw(self, entry: Entry) -> None:
+        step = self._take(self.case, entry, iter(()), workflow.now())
+        self.inbox.remove([entry.key])
+        await self._write(step, [entry], [_given(entry, step)])
+
     async def _wait(self) -> None:
         self._alarm.set(self.case.next_due(), f"next due of {self.case.request_id}")
         workflow.set_current_details(details(self.case))
         await workflow.wait_condition(
-            lambda: bool(self.inbox) or self.closing or self._should_renew()
+            lambda: bool(self.inbox) or self.closing or self.should_renew()
         )
 
     async def _turn(self) -> None:
@@ -111,6 +116,8 @@ class Driver:
             await self._resubmit(batch[0], now)
             return
         known = await self._assess(batch, now)
+        if known is None:
+            return
         step = Step(case=self.case)
         if known.roster is not None:
             step = _after(step, progress.refreshed(step.case, known.roster, now))
@@ -133,53 +140,53 @@ class Driver:
         match entry.content:
             case Message() as message:
                 call = Call(message=message, decision_id=entry.decision_id, actor=next(actors))
-                return reception.received(case, call, now)
+                step = reception.received(case, call, now)
             case Malformed() as malformed:
-                return reception.misunderstood(case, malformed, entry.decision_id, now)
+                step = reception.misunderstood(case, malformed, entry.decision_id, now)
+            case Cancellation() as asked:
+                step = stopping.cancelled(case, asked.reason, entry.decision_id, now)
             case EffectResult():
-                return progress.effect_done(case, now)
-            case Undelivered() as notice:
-                return progress.notice_failed(case, notice, now)
+                step = progress.effect_done(case, now)
             case ApplicationError() as error:
-                return progress.effect_failed(case, error.message, now)
+                step = progress.effect_failed(case, error.message, now)
+            case Undelivered() as notice:
+                step = progress.notice_failed(case, notice, now)
             case Tick():
                 seen = progress.looked_over(case, now)
-                return _after(seen, progress.timers_fired(seen.case, now))
+                step = _after(seen, progress.timers_fired(seen.case, now))
             case Unread():
                 problem = f"{entry.key} was taken and not read"
                 raise TypeError(problem)
+        return step
 
     async def _plan(self) -> None:
         now = workflow.now()
         try:
-            request = _request(self._start)
-            order = PlanOrder(pipeline=self.case.pipeline, request=request, now=now)
+            order = questions.plan(self.case, self._start, now)
             planned = await durably(
                 PlanningActivities.make_plan, order, Planned, "plan the request"
             )
         except (ApplicationError, ValueError) as error:
-            await self._commit(progress.unplannable(self.case, _problem(error), now))
+            await self._write(progress.unplannable(self.case, _problem(error), now))
+            return
+        if self._cancellation() is not None:
+            # The ledger shall know what was cancelled.
+            await self._write(progress.submitted(self.case, planned.plan, planned.digest, now))
             return
         step = progress.planned(self.case, planned.plan, planned.digest, now)
-        await self._commit(_opened(step, planned.opening, now))
+        await self._write(_opened(step, planned.opening, now))
 
     async def _resubmit(self, entry: Entry, now: datetime) -> None:
         """Plan a changed request; one that cannot be planned leaves the case as it was."""
         message = entry.content
         assert isinstance(message, Message)  # noqa: S101 - the turn has looked
-        known = await self._assess(deque([entry]), now)
+        known = await self._assess([entry], now)
+        if known is None:
+            return
         call = Call(message=message, decision_id=entry.decision_id, actor=known.actors[0])
         step = reception.may_resubmit(self.case, call, now)
         if step is None:
-            plan = self.case.known_plan()
-            order = PlanOrder(
-                pipeline=self.case.pipeline,
-                request=message.request,
-                now=now,
-                policy=plan.policy.digest,
-                requester=plan.requester.id,
-                replaces=self.case.digest,
-            )
+            order = questions.plan_again(self.case, message.request, now)
             try:
                 planned = await durably(
                     PlanningActivities.make_plan, order, Planned, "plan the changed request"
@@ -192,53 +199,51 @@ class Driver:
 
     async def _open_stage(self) -> None:
         now, case = workflow.now(), self.case
-        order = OpenOrder(
-            pipeline=case.pipeline,
-            plan=case.known_plan(),
-            stage=case.stage_index,
-            now=now,
-            earlier=case.reviewers_by_stage,
-            reassigned={holder: person.id for holder, person in case.reassigned.items()},
-        )
-        opening = await durably(PlanningActivities.open_stage, order, Opening, "open a stage")
+        order = questions.open_stage(case, now)
+        try:
+            opening = await durably(PlanningActivities.open_stage, order, Opening, "open a stage")
+        except ApplicationError as error:
+            name = case.known_plan().stages[case.stage_index].name
+            await self._fail(f"stage {name} cannot be opened: {_problem(error)}", now)
+            return
         await self._commit(progress.opened(case, opening, now))
 
-    async def _assess(self, batch: deque[Entry], now: datetime) -> Assessment:
-        """Ask the directory who these callers are, and who may review now."""
-        case = self.case
-        claims = tuple(
-            Claim(
-                actor=e.content.actor,
-                action=e.content.action,
-                decision_id=e.content.decision_id,
-                attestation=e.content.attestation,
-                seat_of=e.content.seat_of,
-                to=e.content.to,
-            )
-            for e in batch
-            if isinstance(e.content, Message)
-        )
-        if not claims and case.stage is None:
+    async def _fail(self, problem: str, now: datetime) -> None:
+        """End the case because what it needs is gone, and say what to do (rule 9)."""
+        advice = "when that is put right, submit the request again under another id"
+        await self._commit(stopping.failed(self.case, f"{problem}; {advice}", now))
+
+    async def _assess(self, batch: Sequence[Entry], now: datetime) -> Assessment | None:
+        """Ask the directory who these callers are, and who may review now.
+
+        Returns:
+            None when that cannot be known and the case has ended over it; ``batch`` waits again.
+        """
+        order = questions.assess(self.case, batch, now)
+        if order is None:
             return Assessment()
-        plan = case.plan
-        stages = plan.stages[case.stage_index :] if plan and case.outcome is None else ()
-        order = AssessOrder(
-            pipeline=case.pipeline,
-            request_id=case.request_id,
-            digest=case.digest,
-            requester=plan.requester if plan else None,
-            stages=stages,
-            is_open=case.stage is not None,
-            now=now,
-            earlier=case.reviewers_by_stage,
-            reassigned={holder: person.id for holder, person in case.reassigned.items()},
-            open_holders=case.stage.open_holders(case.stage_reviews) if case.stage else None,
-            reached=case.stage.reached if case.stage else (),
-            claims=claims,
-        )
-        return await durably(ReviewerActivities.assess, order, Assessment, "look at the directory")
+        try:
+            return await durably(
+                ReviewerActivities.assess, order, Assessment, "look at the directory"
+            )
+        except ApplicationError as error:
+            problem = f"nobody can tell who may decide: {_problem(error)}"
+        if self.case.outcome is not None:
+            return questions.strangers(order, problem)
+        self.inbox.put_back(batch)
+        await self._fail(problem, now)
+        return None
 
     async def _commit(
+        self, step: Step, taken: Sequence[Entry] = (), given: Sequence[Given] = ()
+    ) -> None:
+        """Write the step, unless a cancellation has come meanwhile: that goes first."""
+        if self._cancellation() is None:
+            await self._write(step, taken, given)
+        else:
+            self.inbox.put_back(taken)
+
+    async def _write(
         self, step: Step, taken: Sequence[Entry] = (), given: Sequence[Given] = ()
     ) -> None:
         """Write the step; only then is it true, answered and acted upon.
@@ -256,6 +261,7 @@ class Driver:
             notices=step.notices,
         )
         outcome, receipts = await self.journal.write(step.records, wanted)
+        self.just_heard = False
         if outcome is not wanted:
             # A worker that died had taken this step, perhaps with less or other messages in hand.
             self.inbox.put_back([entry for entry in taken if entry.key not in outcome.taken])
@@ -321,20 +327,6 @@ def _given(entry: Entry, step: Step, before: int = 0, given: Sequence[Given] = (
     # The same decision id came twice in one batch: both get the receipt of the first.
     same = [each for each in given if each.answer == answer]
     return Given(key=entry.key, answer=answer, place=same[0].place if same else None)
-
-
-def _request(start: RawValue) -> Any:
-    """Return the JSON the workflow was started with."""
-    encoding, data = plain(start)
-    if encoding != "json/plain":
-        got = f"with encoding {encoding}" if encoding else "without a request"
-        raise ValueError(f"started {got}; start it with one JSON object")
-    try:
-        return read_json(data)
-    except (ValueError, RecursionError) as error:
-        raise ValueError(
-            f"started with what is not valid JSON ({error}); start it with one JSON object"
-        ) from error
 
 
 def _problem(error: Exception) -> str:

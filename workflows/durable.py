@@ -58,8 +58,8 @@ async def durably(
         if is_cancelled_exception(error):
             raise
         # A local activity's failure comes bare, a regular one's inside an ActivityError.
-        if (refusal := _refusal(error)) is not None:
-            raise refusal from error
+        if (refused := refusal(error)) is not None:
+            raise refused from error
         result = await _patiently(activity, order, summary)
     if not isinstance(result, answer):
         message = f"{activity} answered {type(result)}, not {answer}"
@@ -78,12 +78,12 @@ async def _patiently(activity: Callable[[Any, Any], Any], order: Any, summary: s
             summary=summary,
         )
     except ActivityError as error:
-        if (refusal := _refusal(error)) is not None:
-            raise refusal from error
+        if (refused := refusal(error)) is not None:
+            raise refused from error
         raise
 
 
-def _refusal(error: BaseException | None) -> ApplicationError | None:
+def refusal(error: BaseException | None) -> ApplicationError | None:
     """Return what the activity said, if it said that trying again is no use."""
     said = error.cause if isinstance(error, ActivityError) else error
     return said if isinstance(said, ApplicationError) and said.non_retryable else None

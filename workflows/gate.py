@@ -32,7 +32,7 @@ with workflow.unsafe.imports_passed_through():
 
 from workflows.driver import Driver
 from workflows.durable import ALIVE
-from workflows.inbox import Entry, Inbox, Unread
+from workflows.inbox import Cancellation, Entry, Inbox, Unread
 from workflows.journal import Journal
 from workflows.raw import plain
 
@@ -79,12 +79,11 @@ class Gate:
         journal = Journal(state.events, state.steps) if state else Journal()
         self._driver = Driver(case, start, journal)
         self._signals = state.signals if state else 0
-        for key, malformed in state.malformed if state else ():
-            self._inbox.put(Entry(malformed, key))
         for key, message in state.messages if state else ():
             self._inbox.put(Entry(message, key))
         self._task: asyncio.Task[None] | None = None
         self._result: EffectResult | None = None
+        self._cancellation: Entry | None = None
         workflow.set_update_handler(UPDATE, self._on_update, validator=self._check_update)
         workflow.set_query_handler("status", self._on_status)
 
@@ -102,15 +101,12 @@ class Gate:
         """Wait for the case's outcome: by people, by rule or by time."""
         while True:
             self._task = asyncio.create_task(self._driver.run())
-            await workflow.wait_condition(lambda: self._case.outcome is not None or self._stopped())
+            await self._until(lambda: self._case.outcome is not None or self._stopped())
             self._check_driver()
             if self._case.outcome is not None:
                 return self._case.outcome
-            # The driver has stopped for a continued run; callers of updates are answered first.
-            await workflow.wait_condition(
-                lambda: bool(self._inbox) or workflow.all_handlers_finished()
-            )
-            if workflow.all_handlers_finished():
+            # The driver has stopped for a continued run, unless something has come in since.
+            if self._driver.should_renew():
                 workflow.continue_as_new(self._state())
 
     async def effect(self, activity: Callable[[Any, EffectOrder], Any]) -> EffectResult | None:
@@ -122,40 +118,47 @@ class Gate:
         Returns:
             What it came to; None when it cannot be run, which the ledger then says.
         """
+        running = workflow.start_activity_method(
+            activity,
+            self._effect_order(),
+            start_to_close_timeout=EFFECT_ATTEMPT,
+            heartbeat_timeout=ALIVE,
+            retry_policy=EFFECT_RETRY,
+            summary=f"{self._case.effect_name} of {self._case.request_id}",
+        )
+        await self._until(running.done)
         try:
-            done = await workflow.execute_activity_method(
-                activity,
-                self._effect_order(),
-                start_to_close_timeout=EFFECT_ATTEMPT,
-                heartbeat_timeout=ALIVE,
-                retry_policy=EFFECT_RETRY,
-                summary=f"{self._case.effect_name} of {self._case.request_id}",
-            )
-            self._result = done
+            self._result = done = running.result()
+            self._driver.journal.saw(done.receipt)
             report = Entry(done, "effect")
         except ActivityError as error:
             if not isinstance(error.cause, ApplicationError):
                 raise
             report = Entry(error.cause, "effect")
         self._inbox.put(report)
-        await workflow.wait_condition(
-            lambda: self._case.effect is not EffectState.PENDING or self._stopped()
-        )
+        await self._until(lambda: self._case.effect is not EffectState.PENDING or self._stopped())
         self._check_driver()
         return self._result
 
     async def close(self) -> CaseResult:
-        """Let what is under way finish, answer whoever is still waiting, and return the result."""
-        await workflow.wait_condition(lambda: self._driver.courier.idle)
+        """Let what is under way finish, answer whoever is still waiting, and return the result.
+
+        Raises:
+            CancelledError: The case was withdrawn by a cancellation, and the ledger has it all;
+                whoever cancelled a workflow expects to see it as canceled.
+        """
+        await self._until(lambda: self._driver.courier.idle)
         self._driver.closing = True
         while self._inbox or not self._stopped() or not workflow.all_handlers_finished():
-            await workflow.wait_condition(
+            await self._until(
                 lambda: self._stopped() and (bool(self._inbox) or workflow.all_handlers_finished())
             )
             self._check_driver()
             if self._inbox:
                 self._task = asyncio.create_task(self._driver.run())
         outcome, last = self._outcome(), self._driver.journal.last
+        if self._was_cancelled():
+            raise asyncio.CancelledError(outcome.reason)
         return CaseResult(
             request_id=self._case.request_id,
             outcome=outcome.kind.value,
@@ -213,9 +216,31 @@ class Gate:
             "plan": case.plan.model_dump(mode="json") if case.plan else None,
         }
 
+    async def _until(self, happened: Callable[[], bool]) -> None:
+        """Wait. A cancellation ends no wait: it is one more thing that comes in.
+
+        Temporal cancels a run once. Whatever cancels its tasks after that, or without having told a
+        reason, is the worker that lets go of the run.
+        """
+        while not happened():
+            try:
+                await workflow.wait_condition(happened)
+            except asyncio.CancelledError:
+                reason = workflow.cancellation_reason()
+                if reason is None or self._cancellation is not None:
+                    raise
+                self._cancellation = Entry(Cancellation(reason), "cancellation")
+                self._inbox.put(self._cancellation)
+
+    def _was_cancelled(self) -> bool:
+        """Say whether it was the cancellation that ended the case."""
+        answer = self._cancellation.answer if self._cancellation else None
+        return answer is not None and answer.accepted
+
     def _enter(self, content: Unread, key: str) -> Entry:
         entry = Entry(content, key, content.size)
         self._inbox.put(entry)
+        self._driver.just_heard = True
         return entry
 
     # The end.
@@ -256,7 +281,6 @@ class Gate:
             steps=self._driver.journal.steps,
             signals=self._signals,
             messages=self._inbox.messages(),
-            malformed=self._inbox.malformed(),
         )
 
     def _outcome(self) -> Outcome:

@@ -29,6 +29,13 @@ class Tick:
 
 
 @dataclass(frozen=True)
+class Cancellation:
+    """The workflow was cancelled in Temporal. It goes before everything that is not yet written."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
 class Unread:
     """A message as it came. Reading takes time, so it is read when its turn comes.
 
@@ -56,7 +63,16 @@ class Entry:
         answer: What the caller is told.
     """
 
-    content: Unread | Message | Malformed | EffectResult | ApplicationError | Tick | Undelivered
+    content: (
+        Unread
+        | Message
+        | Malformed
+        | EffectResult
+        | ApplicationError
+        | Tick
+        | Cancellation
+        | Undelivered
+    )
     key: str
     size: int = 0
     answer: Answer | None = None
@@ -93,6 +109,11 @@ class Inbox:
     def put(self, entry: Entry) -> None:
         """Add what has come in."""
         self._entries.append(entry)
+
+    @property
+    def cancellation(self) -> Entry | None:
+        """Return the cancellation that waits, if one does."""
+        return next((e for e in self._entries if isinstance(e.content, Cancellation)), None)
 
     def remove(self, keys: Collection[str]) -> list[Entry]:
         """Take out the entries with these keys, wherever they stand."""
@@ -133,10 +154,8 @@ class Inbox:
         for entry in self._entries:
             entry.read()
 
-    def messages(self) -> tuple[tuple[str, Message], ...]:
-        """Return the messages that wait, each with its key."""
-        return tuple((e.key, e.content) for e in self._entries if isinstance(e.content, Message))
-
-    def malformed(self) -> tuple[tuple[str, Malformed], ...]:
-        """Return what waits and nobody could understand, each with its key."""
-        return tuple((e.key, e.content) for e in self._entries if isinstance(e.content, Malformed))
+    def messages(self) -> tuple[tuple[str, Message | Malformed], ...]:
+        """Return the messages that wait, understood or not, each with its key."""
+        return tuple(
+            (e.key, e.content) for e in self._entries if isinstance(e.content, (Message, Malformed))
+        )

@@ -24,7 +24,7 @@ class Journal:
     Attributes:
         events: How many events have been given a key; a continued run goes on counting.
         steps: How many steps have been written, likewise.
-        last: The receipt of the last event written.
+        last: The receipt of the last of the case's events, whoever wrote it.
     """
 
     def __init__(self, events: int = 0, steps: int = 0) -> None:
@@ -61,6 +61,11 @@ class Journal:
             for index, record in enumerate(records)
         )
 
+    def saw(self, receipt: Receipt | None) -> None:
+        """Take note of an event of this case that stands in the ledger."""
+        if receipt is not None and (self.last is None or receipt.seq > self.last.seq):
+            self.last = receipt
+
     async def write(
         self, records: Sequence[Record], outcome: StepOutcome
     ) -> tuple[StepOutcome, tuple[Receipt, ...]]:
@@ -84,7 +89,7 @@ class Journal:
         written = await durably(
             LedgerActivities.append, step, WrittenStep, f"write step {self.steps} to the ledger"
         )
-        self.last = written.receipts[-1]
+        self.saw(written.receipts[-1])
         if written.known is not None:
             outcome = _understood(written.known)
             self.events = outcome.events

@@ -105,6 +105,11 @@ class Case(Stored):
         return self.model_copy(update=changes)
 
     @property
+    def revocable(self) -> bool:
+        """Say whether a cancellation still ends it; what has its outcome goes on to its end."""
+        return self.outcome is None
+
+    @property
     def wants_stage(self) -> bool:
         """Say whether the next stage is to be opened."""
         return self.status is Status.PENDING and self.stage is None

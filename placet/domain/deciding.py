@@ -11,7 +11,7 @@ from pydantic import JsonValue
 
 from placet.domain.case import Case, Outcome
 from placet.domain.draft import Draft
-from placet.domain.plan import StuckAction, TakeOver
+from placet.domain.plan import PersonRef, StuckAction, TakeOver, utc
 from placet.domain.record import NoticeKind
 from placet.domain.tally import Tally
 from placet.domain.vocabulary import Action, DecidedBy, EffectState, Kind, Status
@@ -156,6 +156,19 @@ def end(draft: Draft, kind: Status, by: DecidedBy, reason: str) -> None:
         )
     if case.plan is not None:
         draft.notify(NoticeKind.DECIDED, (case.plan.requester,), f"{kind.value}: {reason}")
+
+
+def withdraw(draft: Draft, reason: str, waiting: tuple[PersonRef, ...]) -> None:
+    """End the case before its outcome; ``waiting`` are those who need not decide any more."""
+    end(draft, Status.WITHDRAWN, DecidedBy.PEOPLE, reason)
+    draft.notify(NoticeKind.DECIDED, waiting, "withdrawn; nothing is left to do")
+
+
+def too_late(case: Case, what: str) -> str:
+    """Say that ``what`` changes nothing, because the case has its outcome."""
+    outcome = case.outcome
+    was = f"{outcome.kind} by {outcome.by} at {utc(outcome.at)}" if outcome else case.status
+    return f"the case was {was}; {what} came too late and changes nothing"
 
 
 def permit_id(case: Case) -> str:

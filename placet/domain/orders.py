@@ -8,7 +8,7 @@ from pydantic import AwareDatetime, Field, JsonValue
 
 from placet.domain.base import Stored
 from placet.domain.case import Case
-from placet.domain.ledger import LedgerEvent
+from placet.domain.ledger import LedgerEvent, Receipt
 from placet.domain.message import Malformed, Message
 from placet.domain.plan import Opening, PersonRef, Plan, Roster, StagePlan
 from placet.domain.record import Notice
@@ -158,10 +158,17 @@ class EffectOrder(Stored):
 
 
 class EffectResult(Stored):
-    """What running an effect came to: one line for people, and its facts."""
+    """What running an effect came to.
+
+    Attributes:
+        summary: One line for people.
+        facts: What is known of it.
+        receipt: Of the last event that its transaction has written.
+    """
 
     summary: str
     facts: dict[str, JsonValue] = Field(default_factory=dict)
+    receipt: Receipt | None = None
 
 
 class CaseResult(Stored):
@@ -191,13 +198,12 @@ class GateState(Stored):
         events: How many events have been given an id.
         steps: How many steps have been written.
         signals: How many signals have come.
-        messages: Those that have not been taken yet, with their keys.
-        malformed: Those that nobody could understand, likewise.
+        messages: Those that have not been taken yet, with their keys, in the order they came; also
+            those that nobody could understand.
     """
 
     case: Case
     events: int
     steps: int
     signals: int
-    messages: tuple[tuple[str, Message], ...] = ()
-    malformed: tuple[tuple[str, Malformed], ...] = ()
+    messages: tuple[tuple[str, Message | Malformed], ...] = ()

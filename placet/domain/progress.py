@@ -22,7 +22,7 @@ from placet.domain.plan import DeadlineAction, Opening, Plan, Roster, Seat, utc
 from placet.domain.record import NoticeKind, Undelivered
 from placet.domain.review import Actor
 from placet.domain.stage import OpenStage
-from placet.domain.text import TEXT_LIMIT, clean_text
+from placet.domain.text import problem_text
 from placet.domain.vocabulary import DecidedBy, EffectState, Kind, Status
 from placet.domain.voting import count_held
 
@@ -34,13 +34,25 @@ __all__ = [
     "planned",
     "refreshed",
     "replanned",
+    "submitted",
     "timers_fired",
     "unplannable",
 ]
 
 
 def planned(case: Case, plan: Plan, digest: str, now: datetime) -> Step:
-    """Take the plan of the case's first revision."""
+    """Take the plan of the case's first revision, and let a rule decide it that does."""
+    draft = _submitted(case, plan, digest, now)
+    _decide_by_rule(draft, plan)
+    return draft.done()
+
+
+def submitted(case: Case, plan: Plan, digest: str, now: datetime) -> Step:
+    """Take the plan of a case that is cancelled already: no rule decides it any more."""
+    return _submitted(case, plan, digest, now).done()
+
+
+def _submitted(case: Case, plan: Plan, digest: str, now: datetime) -> Draft:
     draft = Draft(case, now)
     draft.set(plan=plan, digest=digest, status=Status.PENDING)
     draft.record(
@@ -48,7 +60,8 @@ def planned(case: Case, plan: Plan, digest: str, now: datetime) -> Step:
         actor=Actor(claimed=plan.requester.address, person=plan.requester),
         data={"title": plan.title, "amount": plan.amount},
     )
-    return _begin(draft, plan)
+    _record_plan(draft, plan)
+    return draft
 
 
 def replanned(case: Case, plan: Plan, digest: str, now: datetime) -> Step:
@@ -77,28 +90,32 @@ def replanned(case: Case, plan: Plan, digest: str, now: datetime) -> Step:
             "voided_reviews": voided,
         },
     )
-    return _begin(draft, plan)
+    _record_plan(draft, plan)
+    _decide_by_rule(draft, plan)
+    return draft.done()
 
 
 def unplannable(case: Case, problem: str, now: datetime) -> Step:
     """End a case whose request cannot be planned: it is invalid, or no policy fits."""
     draft = Draft(case, now)
-    reason = _told(problem)
+    reason = problem_text(problem)
     draft.record(Kind.UNPLANNABLE, reason=reason)
     end(draft, Status.FAILED, DecidedBy.RULE, reason)
     return draft.done()
 
 
-def _begin(draft: Draft, plan: Plan) -> Step:
+def _record_plan(draft: Draft, plan: Plan) -> None:
     stages: list[JsonValue] = [stage.name for stage in plan.stages]
     draft.record(
         Kind.PLANNED,
         data={"route": plan.route, "why": plan.why, "stages": stages, "facts": plan.facts},
     )
+
+
+def _decide_by_rule(draft: Draft, plan: Plan) -> None:
     if plan.decision is not None:
         kind = Status.APPROVED if plan.decision.approve else Status.REJECTED
         end(draft, kind, DecidedBy.RULE, plan.decision.reason)
-    return draft.done()
 
 
 def opened(case: Case, opening: Opening, now: datetime) -> Step:
@@ -164,11 +181,6 @@ def _shown(seat: Seat) -> JsonValue:
         "present": seat.present,
         "stand_ins": [person.id for person in seat.stand_ins],
     }
-
-
-def _told(problem: str) -> str:
-    """Return what another part says is wrong, so that it fits anywhere."""
-    return clean_text(problem, TEXT_LIMIT, truncate=True) or "no reason was given"
 
 
 def timers_fired(case: Case, now: datetime) -> Step:
@@ -267,7 +279,7 @@ def effect_done(case: Case, now: datetime) -> Step:
 def effect_failed(case: Case, problem: str, now: datetime) -> Step:
     """Record that the effect cannot be run, and say so to the requester."""
     draft = Draft(case, now)
-    reason = _told(problem)
+    reason = problem_text(problem)
     draft.set(effect=EffectState.FAILED)
     draft.record(
         Kind.EFFECT_FAILED,

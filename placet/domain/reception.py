@@ -3,15 +3,14 @@
 from datetime import datetime
 
 from placet.domain.case import REMEMBERED_ANSWERS, Case, Remembered, Step
-from placet.domain.deciding import end
+from placet.domain.deciding import too_late, unstick, withdraw
 from placet.domain.draft import Draft
 from placet.domain.handover import reassign
 from placet.domain.message import Malformed
-from placet.domain.plan import PersonRef, utc
-from placet.domain.record import NoticeKind
+from placet.domain.plan import PersonRef
 from placet.domain.review import Answer, Call, RefusedError
 from placet.domain.text import TEXT_LIMIT, clean_text
-from placet.domain.vocabulary import Action, DecidedBy, Kind, Refusal, Status
+from placet.domain.vocabulary import Action, Kind, Refusal
 from placet.domain.voting import of_this_revision, review
 
 _SHOWN = 100
@@ -30,12 +29,11 @@ def received(case: Case, call: Call, now: datetime) -> Step:
         The step, always with an answer. The same decision id gives the same answer and leaves
         nothing behind (rule 3).
     """
-    draft = Draft(case, now)
     try:
         known = _answered(case, call)
         if known is not None:
             return Step(case=case, answer=known)
-        text = _take(draft, call)
+        draft, text = _taken(case, call, now)
     except RefusedError as refused:
         return _refuse(case, call, now, refused)
     answer = Answer(
@@ -136,6 +134,25 @@ def _answered(case: Case, call: Call) -> Answer | None:
     )
 
 
+def _taken(case: Case, call: Call, now: datetime) -> tuple[Draft, str]:
+    """Let the message act on a draft of the case; return both it and what to tell the caller."""
+    draft = Draft(case, now)
+    try:
+        return draft, _take(draft, call)
+    except RefusedError as refused:
+        if refused.refusal is not Refusal.NOT_REVIEWER or case.stage is None:
+            raise
+        # Whoever takes over from somebody who is gone may be the first to notice it.
+        draft = Draft(case, now)
+        unstick(draft)
+        if draft.case.stage is None:
+            raise
+        try:
+            return draft, _take(draft, call)
+        except RefusedError:
+            raise refused from None
+
+
 def _take(draft: Draft, call: Call) -> str:
     """Let the message act on the draft; return what to tell the caller."""
     _in_time(draft.case, call)
@@ -160,27 +177,21 @@ def _withdraw(draft: Draft, call: Call) -> str:
     _by_requester(draft.case, call, "withdraw")
     waiting = draft.case.awaited
     draft.record(Kind.WITHDRAWN, call=call)
-    reason = call.message.reason or "withdrawn by the requester"
-    end(draft, Status.WITHDRAWN, DecidedBy.PEOPLE, reason)
-    draft.notify(NoticeKind.DECIDED, waiting, "withdrawn; nothing is left to do")
+    withdraw(draft, call.message.reason or "withdrawn by the requester", waiting)
     return "the request is withdrawn"
 
 
 def _in_time(case: Case, call: Call) -> None:
-    outcome = case.outcome
-    if outcome is not None and call.message.action is not Action.COMMENT:
-        raise RefusedError(
-            Refusal.LATE,
-            f"the case was {outcome.kind} by {outcome.by} at {utc(outcome.at)}; "
-            f"{call.message.action} came too late and changes nothing",
-        )
+    if case.outcome is not None and call.message.action is not Action.COMMENT:
+        raise RefusedError(Refusal.LATE, too_late(case, call.message.action))
 
 
 def _known(call: Call) -> PersonRef:
     if call.actor.person is None:
         raise RefusedError(
             Refusal.UNKNOWN_PERSON,
-            f"nobody in the directory goes by {call.actor.claimed[:_SHOWN]}; "
+            call.actor.problem
+            or f"nobody in the directory goes by {call.actor.claimed[:_SHOWN]}; "
             "use the address or id that the directory has",
         )
     if call.actor.problem is not None:

@@ -23,7 +23,7 @@ class Actor(Stored):
         person: Whom the directory knows under that name; None for nobody.
         roles: The person's roles and groups at that time.
         assurance: ``verified`` when the message carried a good signature.
-        problem: Why its signature does not count; None when it has none or it is good.
+        problem: Why its signature does not count, or why nobody can say who it is; else None.
         later_stage: The first stage after the current one in which this person would have a seat.
         target: For ``reassign``: whom ``to`` names; None for nobody.
         source: For ``reassign``: whom ``from`` names; None for nobody.

@@ -100,3 +100,8 @@ Line = Annotated[str, BeforeValidator(_line), Field(max_length=LINE_LIMIT)]
 
 Text = Annotated[str, BeforeValidator(_text), Field(max_length=TEXT_LIMIT)]
 """Up to 4,000 code points, line breaks kept, may be empty. Longer input is refused."""
+
+
+def problem_text(problem: str) -> str:
+    """Return what another part says is wrong, so that it fits anywhere."""
+    return clean_text(problem, TEXT_LIMIT, truncate=True) or "no reason was given"

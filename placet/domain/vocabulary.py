@@ -13,6 +13,7 @@ class Kind(StrEnum):
     SUBMITTED = "requester:request:submitted"
     RESUBMITTED = "requester:request:resubmitted"
     WITHDRAWN = "requester:request:withdrawn"
+    CANCELLED = "administrator:request:withdrawn"
     PLANNED = "system:request:planned"
     UNPLANNABLE = "system:request:unplannable"
     STAGE_OPENED = "system:stage:opened"
@@ -31,6 +32,7 @@ class Kind(StrEnum):
     ESCALATED = "timer:stage:escalated"
     EXTENDED = "timer:stage:extended"
     DEADLINE_PASSED = "timer:stage:deadline_passed"
+    FAILED = "system:case:failed"
     DECIDED = "system:case:decided"
     PERMIT_ISSUED = "system:permit:issued"
     NOTIFIED = "system:notice:sent"
@@ -66,6 +68,7 @@ class DecidedBy(StrEnum):
     PEOPLE = "people"
     RULE = "rule"
     TIMEOUT = "timeout"
+    SYSTEM = "system"
 
 
 class Action(StrEnum):

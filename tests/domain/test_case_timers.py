@@ -12,6 +12,7 @@ from tests.support.cases import (
     away,
     group,
     level,
+    message,
     people,
     person,
     stage,
@@ -51,6 +52,19 @@ def test_a_stage_with_too_few_people_for_its_quorum_climbs_until_there_are_enoug
     assert world.awaited == ["ann", "cem"]
     # Each hears of it once: cem by the escalation, ann as a reviewer.
     assert [[p.id for p in notice.to] for notice in world.notices] == [["cem"], ["ann"]]
+
+
+def test_whoever_takes_over_may_be_the_first_to_notice_that_somebody_is_gone() -> None:
+    lead = stage("lead", group("lead", "ann"), ladder=(level("deputy", "cem"),))
+    world = World(people("ann", "cem", "eve"), (lead,))
+    world.people["ann"] = person("ann", active=False)
+    refused, taken = world.turn(message("approve", "eve"), message("approve", "cem"))
+    assert refused.refusal is Refusal.NOT_REVIEWER
+    assert taken.accepted
+    assert world.ending == APPROVED
+    kinds = world.kinds
+    # Somebody whom it does not help calls nobody in.
+    assert kinds.index(Kind.REFUSED) < kinds.index(Kind.STAGE_STUCK) < kinds.index(Kind.APPROVED)
 
 
 def test_an_approval_by_people_needs_people_in_every_stage() -> None:

@@ -2,8 +2,9 @@
 
 import pytest
 
+from placet.domain.errors import UnavailableError
 from tests.workflows.office import Office, expense
-from tests.workflows.trouble import Outage
+from tests.workflows.trouble import NoMail, Outage
 
 ALICE, BOB = "alice@example.com", "bob@example.com"
 MINE, THEIRS = b"DE89370400440532013000", b"DE02120300000000202051"
@@ -25,6 +26,44 @@ async def test_an_effect_that_fails_for_a_while_is_repeated_and_pays_once(
     files = list((office.settings.spool / "outbox").glob("*.xml"))
     assert len(files) == 1
     assert files[0].name in (result.summary or "")
+
+
+async def test_the_result_names_the_last_event_of_the_case(office: Office) -> None:
+    for action in ("approve", "reject"):
+        handle = await office.submit()
+        await office.decide(handle, action, BOB)
+        result = await office.result(handle)
+        last = (await office.timeline(handle))[-1]
+        assert (result.event, result.leaf) == (last.event_id, last.leaf), action
+
+
+async def test_the_result_names_what_the_effect_recorded_also_when_it_was_repeated(
+    closed_office: Office,
+) -> None:
+    office = closed_office
+    office.notifier = NoMail(99, permanent=True)
+    handle = await office.submit()
+    await office.signal(handle, "approve", BOB)
+
+    class Forgetful(Outage):
+        """Pays, and the worker never hears that it did."""
+
+        async def pay(self, *arguments: object) -> object:
+            first = self.calls["pay"] == 0
+            self.calls["pay"] += 1
+            paid = await office.ledger.pay(*arguments)  # type: ignore[arg-type]
+            if first:
+                raise UnavailableError("the connection broke; try again")
+            return paid
+
+    office.writes_to = Forgetful(office.ledger)
+    async with office.worker():
+        result = await office.result(handle)
+    done = [e for e in await office.timeline(handle) if e.kind == "effect:payment:done"]
+    after = [e for e in await office.timeline(handle) if e.seq > done[0].seq]
+    last = [*done, *after][-1]
+    assert (result.event, result.leaf) == (last.event_id, last.leaf)
+    assert len(done) == 1
 
 
 async def test_an_effect_that_can_never_be_done_is_recorded_and_the_requester_hears(

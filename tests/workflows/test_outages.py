@@ -87,7 +87,7 @@ async def test_a_notice_that_can_never_arrive_is_recorded_as_failed(
     closed_office: Office,
 ) -> None:
     office = closed_office
-    office.notifier = mail = NoMail(2, permanent=True)
+    office.notifier = mail = NoMail(1, permanent=True)
     handle = await office.submit()
     async with office.worker():
         await office.recorded(handle, "system:notice:failed")
@@ -95,6 +95,7 @@ async def test_a_notice_that_can_never_arrive_is_recorded_as_failed(
         assert (await office.result(handle)).effect == "done"
     (lost,) = await office.told(handle, "system:notice:failed")
     assert "correct the address" in lost["reason"]
+    assert mail.left == 0
     assert [notice.kind.value for notice in mail.delivered] == ["decided"]
 
 

@@ -133,6 +133,40 @@ async def test_a_reviewer_who_goes_away_hands_the_case_to_the_deputy_at_once(
     assert (await office.result(handle)).outcome == "approved"
 
 
+@pytest.mark.rule(number=9)
+@pytest.mark.parametrize("gone", ["active", "absences"])
+async def test_the_deputy_may_be_the_first_to_notice_that_the_reviewer_is_gone(
+    office: Office, gone: str
+) -> None:
+    handle = await office.submit()
+    await office.settled(handle)
+    office.people.change("bob", **{gone: False if gone == "active" else [window()]})
+    assert (await office.decide(handle, "approve", CAROL))["status"] == "approved"
+    assert [kind for kind in await office.kinds(handle) if "stage" in kind or "review" in kind] == [
+        "system:stage:opened",
+        "system:stage:stuck",
+        "timer:stage:escalated",
+        "reviewer:review:approved",
+        "reviewers:stage:passed",
+    ]
+
+
+async def test_a_stranger_does_not_take_the_decision_from_a_reviewer_who_is_away(
+    closed_office: Office,
+) -> None:
+    office = closed_office
+    handle = await office.submit()
+    async with office.worker():
+        await office.settled(handle)
+        await office.idle(handle)
+    office.people.change("bob", absences=[window()])
+    await office.signal(handle, "approve", FRANK)
+    await office.signal(handle, "approve", BOB)
+    async with office.worker():
+        assert (await office.result(handle)).outcome == "approved"
+    assert "system:stage:stuck" not in await office.kinds(handle)
+
+
 async def test_somebody_away_may_decide_all_the_same(office: Office) -> None:
     office.people.change("bob", absences=[window()])
     handle = await office.submit()

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from temporalio.api.enums.v1 import EventType
+from temporalio.client import WorkflowExecutionStatus, WorkflowFailureError
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
 
@@ -128,18 +129,58 @@ async def test_signals_in_a_stream_are_all_taken_across_runs(hasty_office: Offic
     assert len(await office.told(handle, "caller:message:refused")) == 20
 
 
-async def test_what_waits_unread_is_carried_and_read(hasty_office: Office) -> None:
+async def test_what_waits_unread_is_carried_and_read_in_the_order_it_came(
+    hasty_office: Office,
+) -> None:
     office = hasty_office
     handle = await current(office, await office.submit())
-    for number in range(40):
+    for number in range(100):
+        if number == 70:
+            await handle.signal("approve", "nonsense")
         await office.signal(handle, "comment", CAROL, reason=f"{number}")
-    await handle.signal("approve", "nonsense")
     await office.signal(handle, "approve", BOB)
     async with office.worker():
         assert (await office.result(handle)).effect == "done"
+        assert await runs(office, handle) > 1
+    kinds = [
+        event.kind
+        for event in await office.timeline(handle)
+        if event.kind in {"person:case:commented", "caller:message:refused"}
+    ]
+    assert kinds.index("caller:message:refused") == 70
     said = [body["reason"] for body in await office.told(handle, "person:case:commented")]
-    assert said == [f"{number}" for number in range(40)]
-    assert len(await office.told(handle, "caller:message:refused")) == 1
+    assert said == [f"{number}" for number in range(100)]
+
+
+async def test_a_case_is_cancelled_in_whichever_run_it_is(hasty_office: Office) -> None:
+    office = hasty_office
+    async with office.worker():
+        handle = await current(office, await office.submit())
+        await talk(office, handle, 12)
+        assert await runs(office, handle) > 1
+        await handle.cancel(reason="entered twice")
+        with pytest.raises(WorkflowFailureError):
+            await office.result(handle)
+    assert (await handle.describe()).status is WorkflowExecutionStatus.CANCELED
+    (told,) = await office.told(handle, "administrator:request:withdrawn")
+    assert told["reason"] == "entered twice"
+
+
+async def test_a_cancellation_among_messages_that_renew_a_case_is_not_lost(
+    hasty_office: Office,
+) -> None:
+    office = hasty_office
+    handle = await current(office, await office.submit())
+    async with office.worker():
+        for number in range(20):
+            await office.signal(handle, "comment", CAROL, reason=f"{number}")
+        await handle.cancel()
+        with pytest.raises(WorkflowFailureError):
+            await office.result(handle)
+    row = await office.ledger.request(handle.id)
+    assert row is not None
+    assert row.status == "withdrawn"
+    assert len(await office.told(handle, "person:case:commented")) == 20
 
 
 async def test_more_unread_mail_than_a_run_can_be_given_is_read_first(

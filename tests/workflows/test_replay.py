@@ -11,6 +11,7 @@ from temporalio.worker import Replayer
 from temporalio.workflow import NondeterminismError
 
 from placet.registry import PIPELINES
+from placet.runner import CaseRunner
 from tests.record_histories import HISTORIES, SCENES
 from tests.workflows.changed import Hesitant, Unpaid
 
@@ -20,6 +21,7 @@ FILES = sorted(HISTORIES.glob("*.json"))
 ENDS = {
     EventType.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED: "completed",
     EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW: "continued",
+    EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CANCELED: "canceled",
 }
 
 
@@ -30,7 +32,11 @@ def history(file: Path) -> WorkflowHistory:
 
 def replayer(*workflows: type) -> Replayer:
     """Return a replayer of these workflows."""
-    return Replayer(workflows=workflows, data_converter=pydantic_data_converter)
+    return Replayer(
+        workflows=workflows,
+        data_converter=pydantic_data_converter,
+        workflow_runner=CaseRunner(),
+    )
 
 
 @pytest.mark.rule(number=10)
@@ -67,6 +73,7 @@ def test_the_recorded_cases_end_in_all_the_ways_there_are() -> None:
         ("approved", "timeout", "done"),
         ("expired", "timeout", None),
         ("failed", "rule", None),
+        ("failed", "system", None),
         ("rejected", "people", None),
         ("rejected", "rule", None),
         ("rejected", "timeout", None),
@@ -79,8 +86,6 @@ def test_some_recorded_cases_still_wait_and_one_went_on_in_a_new_run() -> None:
     assert lasts["expense-waiting"] is None
     assert lasts["expense-waiting-for-changes"] is None
     assert lasts["expense-continued-run-1"] == "continued"
-    assert "continued" in lasts.values()
-    assert {end for name, end in lasts.items() if "waiting" not in name} == {
-        "completed",
-        "continued",
-    }
+    assert lasts["expense-cancelled"] == "canceled"
+    assert lasts["expense-cancelled-too-late"] == "completed"
+    assert {end for name, end in lasts.items() if "waiting" not in name} == set(ENDS.values())

@@ -3,7 +3,7 @@
 from collections import Counter
 from typing import Any
 
-from placet.domain.errors import ConflictError, UnavailableError
+from placet.domain.errors import ConflictError, NotFoundError, UnavailableError
 from placet.domain.record import Notice
 from placet.ledger import PostgresLedger
 
@@ -35,6 +35,20 @@ class Outage:
             return await method(*arguments, **options)
 
         return call
+
+
+class Erased:
+    """A ledger whose contents somebody has erased."""
+
+    def __init__(self, ledger: PostgresLedger) -> None:
+        self._ledger = ledger
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._ledger, name)
+
+    async def get_content(self, digest: str) -> bytes:
+        """Find nothing."""
+        raise NotFoundError(f"no content has the digest {digest}; restore it from a backup")
 
 
 class NoMail:
