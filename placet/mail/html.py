@@ -6,6 +6,7 @@ that a mail needs not: what is reviewed is what is sent, to the byte.
 
 from collections.abc import Iterator
 from html.parser import HTMLParser
+from typing import NamedTuple
 
 import nh3
 
@@ -70,7 +71,7 @@ def active_content(html: str) -> list[str]:
     finder = _Finder()
     finder.feed(html)
     finder.close()
-    return list(dict.fromkeys(finder.found))
+    return list(dict.fromkeys(finder.active))
 
 
 def harmless(html: str) -> str:
@@ -78,12 +79,24 @@ def harmless(html: str) -> str:
     return _CLEANER.clean(html).strip()
 
 
-def remote_pictures(html: str) -> int:
-    """Count the pictures that a reader's program would fetch, which tells who reads."""
+class Seen(NamedTuple):
+    """What HTML refers to, in the order it comes.
+
+    Attributes:
+        links: Where its links lead.
+        pictures: Where its pictures are, and what each says to those who do not see it.
+    """
+
+    links: list[str]
+    pictures: list[tuple[str, str]]
+
+
+def looked_through(html: str) -> Seen:
+    """Return what harmless HTML refers to."""
     finder = _Finder()
     finder.feed(html)
     finder.close()
-    return finder.remote
+    return Seen(finder.links, finder.pictures)
 
 
 class _Finder(HTMLParser):
@@ -91,18 +104,19 @@ class _Finder(HTMLParser):
 
     def __init__(self) -> None:
         super().__init__()
-        self.found: list[str] = []
-        self.remote = 0
+        self.active: list[str] = []
+        self.links: list[str] = []
+        self.pictures: list[tuple[str, str]] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         told = {name.lower(): value or "" for name, value in attrs}
         if tag in _ACTIVE and not _only_says_so(tag, told):
-            self.found.append(f"<{_shown(tag)}>")
-        self.found.extend(_running(tag, told))
-        if tag == "img" and told.get("src", "").strip().lower().startswith(
-            ("http:", "https:", "//")
-        ):
-            self.remote += 1
+            self.active.append(f"<{_shown(tag)}>")
+        self.active.extend(_running(tag, told))
+        if tag == "a" and "href" in told:
+            self.links.append(told["href"].strip())
+        if tag == "img" and "src" in told:
+            self.pictures.append((told["src"].strip(), told.get("alt", "").strip()))
 
 
 def _running(tag: str, attributes: dict[str, str]) -> Iterator[str]:
