@@ -1,6 +1,7 @@
 """What activities and lists may ask of the world: the ledger, people, policies, messages."""
 
 from collections.abc import Collection, Sequence
+from datetime import timedelta
 from typing import Protocol
 
 from placet.domain.delivery import (
@@ -27,9 +28,13 @@ from placet.domain.ledger_rows import (
     PaymentReport,
     PaymentResult,
     PaymentRow,
+    Publication,
+    PublicationEntry,
     PublicationRow,
+    PublicationState,
     RequestRow,
     ReviewRow,
+    TargetState,
 )
 from placet.domain.people import Directory
 from placet.domain.record import Notice
@@ -178,8 +183,45 @@ class Deliveries(Protocol):
         ...
 
 
+class Publishing(Protocol):
+    """Keeps how far publications have come. Every method may be repeated."""
+
+    async def find(self, permit_id: str) -> Publication | None:
+        """Return the publication that a permit has begun, or None."""
+        ...
+
+    async def begin(self, entry: PublicationEntry, events: Sequence[LedgerEvent]) -> Publication:
+        """Consume a permit and begin its publication in one transaction."""
+        ...
+
+    async def mark(
+        self, permit_id: str, target: str, state: TargetState, why: str | None = None
+    ) -> None:
+        """Move a target of a publication on."""
+        ...
+
+    async def away(self, permit_id: str, target: str, why: str) -> timedelta:
+        """Note that a target does not answer; return for how long it has not."""
+        ...
+
+    async def give_up(self, permit_id: str, reason: str) -> None:
+        """Say that what was switched is to be put back."""
+        ...
+
+    async def end(
+        self, permit_id: str, state: PublicationState, events: Sequence[LedgerEvent] = ()
+    ) -> list[Receipt]:
+        """End a publication and append its events in one transaction."""
+        ...
+
+
 class Ledger(Recorder, Reader, Protocol):
     """A whole ledger."""
+
+    @property
+    def publishing(self) -> Publishing:
+        """Return what is recorded of publications on their way."""
+        ...
 
     @property
     def deliveries(self) -> Deliveries:

@@ -30,6 +30,7 @@ _OWN_ERRORS: dict[str, type[PlacetError]] = {
     "PLN": NotFoundError,
     "PLI": InvalidInputError,
     "PLT": PlacetError,
+    "PLU": UnavailableError,
 }
 """Our functions raise SQLSTATEs of these families, with messages that are written for people."""
 

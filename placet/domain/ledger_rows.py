@@ -132,6 +132,7 @@ class PublicationState(StrEnum):
     """How far a publication has come."""
 
     UNDER_WAY = "under way"
+    UNDOING = "undoing"
     DONE = "done"
     FAILED = "failed"
 
@@ -160,6 +161,64 @@ class PublicationRow(Stored):
     permit_id: str
     state: PublicationState
     at: UtcInstant
+
+
+class TargetState(StrEnum):
+    """How far a target of a publication has come."""
+
+    UNTOUCHED = "untouched"
+    SWITCHING = "switching"
+    SWITCHED = "switched"
+    UNDONE = "undone"
+    STUCK = "stuck"
+
+
+class TargetRow(Stored):
+    """One target of a publication.
+
+    Attributes:
+        target: Its name.
+        location: Where it led when people approved.
+        before: The version that the last change left there; None for nothing.
+        sure: Whether that is known; False after a change that could not be undone.
+        state: How far it has come.
+        why: What it said last, when it would not.
+    """
+
+    target: str
+    location: str
+    before: Hex64 | None
+    sure: bool
+    state: TargetState
+    why: str | None
+
+
+class PublicationEntry(Stored):
+    """A publication to begin under a permit.
+
+    Attributes:
+        digest: The digest of the approved revision; must be the permit's.
+        version: What is to stand under the slug; None for nothing.
+        replaces: What people were told it replaces; None for nothing.
+        targets: Name of each target to its location, in the order in which they are switched.
+    """
+
+    permit_id: str
+    request: str
+    digest: Hex64
+    slug: str
+    action: str
+    title: str
+    version: Hex64 | None
+    replaces: Hex64 | None
+    targets: dict[str, str]
+
+
+class Publication(PublicationRow):
+    """A publication with its targets, and why it was given up if it was."""
+
+    reason: str | None
+    targets: tuple[TargetRow, ...]
 
 
 class ConsumeResult(Stored):

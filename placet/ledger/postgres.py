@@ -27,12 +27,14 @@ from placet.domain.ledger_rows import (
     PaymentReport,
     PaymentResult,
     PaymentRow,
+    PublicationRow,
     RequestRow,
     ReviewRow,
 )
 from placet.ledger import sql
 from placet.ledger.deliveries import PostgresDeliveries
 from placet.ledger.encoding import batch_of
+from placet.ledger.publishing import PostgresPublishing
 from placet.ledger.session import Session, append, consume, only_row, receipts_of
 
 MAX_ROWS = 1000
@@ -52,6 +54,11 @@ class PostgresLedger(Session):
     def deliveries(self) -> PostgresDeliveries:
         """Return what is recorded of mails."""
         return PostgresDeliveries(self._pool)
+
+    @property
+    def publishing(self) -> PostgresPublishing:
+        """Return what is recorded of publications on their way."""
+        return PostgresPublishing(self._pool)
 
     async def append(self, events: Sequence[LedgerEvent]) -> list[Receipt]:
         """Append events in one transaction: all of them stand in the ledger afterwards, or none.
@@ -192,6 +199,20 @@ class PostgresLedger(Session):
         """Return the verdicts on a request, in the order they were recorded."""
         rows = await self._all(sql.REVIEWS, {"request": request_id})
         return [ReviewRow(**row) for row in rows]
+
+    async def published(self, slug: str) -> PublicationRow | None:
+        """Return what stands under a slug now: the newest publication that is done, if any.
+
+        Its version is None when it was taken away.
+        """
+        rows = await self._all(sql.PUBLISHED, {"slug": slug})
+        return PublicationRow(**rows[0]) if rows else None
+
+    async def publications(self, slug: str, limit: int = 100) -> list[PublicationRow]:
+        """Return what was done to a slug, or is being done, the newest first; 1000 at most."""
+        limit = max(1, min(limit, MAX_ROWS))
+        rows = await self._all(sql.PUBLICATIONS, {"slug": slug, "limit": limit})
+        return [PublicationRow(**row) for row in rows]
 
     async def consume(
         self, permit_id: str, digest: str, effect: str, events: Sequence[LedgerEvent]

@@ -148,3 +148,47 @@ select permit_id, place, address, message_id, status, attempts, code, reply, cha
  order by place
  limit %(limit)s
 """
+
+PUBLISHED = """
+select slug, version, replaces, action, title, request, permit_id, state, at
+  from effect.publication
+ where slug = %(slug)s and state = 'done'
+ order by number desc
+ limit 1
+"""
+
+PUBLICATIONS = """
+select slug, version, replaces, action, title, request, permit_id, state, at
+  from effect.publication
+ where slug = %(slug)s
+ order by number desc
+ limit %(limit)s
+"""
+
+PUBLICATION = """
+select slug, version, replaces, action, title, request, permit_id, state, at, reason
+  from effect.publication
+ where permit_id = %(permit_id)s
+"""
+
+PUBLICATION_TARGETS = """
+select target, location, before, sure, state, why
+  from effect.publication_target
+ where permit_id = %(permit_id)s
+ order by place
+"""
+
+BEGIN_PUBLICATION = """
+select effect.begin_publication(
+           %(permit_id)s, %(request)s, %(slug)s, %(action)s, %(title)s, %(version)s, %(replaces)s,
+           %(targets)s::text[], %(locations)s::text[]
+       ) as first
+"""
+
+MARK_TARGET = "select effect.mark_target(%(permit_id)s, %(target)s, %(state)s, %(why)s)"
+
+TARGET_AWAY = "select effect.target_away(%(permit_id)s, %(target)s, %(why)s) as away"
+
+GIVE_UP_PUBLICATION = "select effect.give_up_publication(%(permit_id)s, %(reason)s)"
+
+END_PUBLICATION = "select effect.end_publication(%(permit_id)s, %(state)s) as first"

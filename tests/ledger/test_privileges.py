@@ -52,6 +52,7 @@ APPEND_TYPES = (
 )
 STEP_TYPES = "text,text,bigint,bytea,bytea[],text[],text[],timestamp with time zone[],bytea[]"
 PAYMENT_TYPES = "text,text,text,text,text,numeric,text,text,text,text,text"
+PUBLICATION_TYPES = "text,text,text,text,text,text,text,text[],text[]"
 EXPECTED = {
     # The application is what its two groups are, and nothing of its own.
     "placet_app": set[str](),
@@ -68,6 +69,11 @@ EXPECTED = {
         "function effect.consume(text,text,text) EXECUTE",
         f"function effect.record_payment({PAYMENT_TYPES}) EXECUTE",
         "function effect.report_payment(text,text,text,text) EXECUTE",
+        f"function effect.begin_publication({PUBLICATION_TYPES}) EXECUTE",
+        "function effect.mark_target(text,text,text,text) EXECUTE",
+        "function effect.target_away(text,text,text) EXECUTE",
+        "function effect.give_up_publication(text,text) EXECUTE",
+        "function effect.end_publication(text,text) EXECUTE",
     },
     "placet_reader": {
         "database CONNECT",
@@ -83,6 +89,8 @@ EXPECTED = {
         "relation inbox.review SELECT",
         "relation effect.permit SELECT",
         "relation effect.payment SELECT",
+        "relation effect.publication SELECT",
+        "relation effect.publication_target SELECT",
         "relation migration.applied SELECT",
         "column content.blob.digest SELECT",
         "column content.blob.media_type SELECT",
@@ -179,6 +187,9 @@ def test_the_roles_are_what_they_should_be(database: Database) -> None:
         "insert into effect.permit select * from effect.permit",
         "update effect.payment set status = 'settled'",
         "delete from effect.payment",
+        "update effect.publication set state = 'done'",
+        "update effect.publication_target set before = null",
+        "select effect.locked_publication('permit-1')",
         "update migration.applied set checksum = ''",
         "select nextval('audit.event_key_seq_seq')",
         "select setval('audit.event_key_seq_seq', 1)",
