@@ -25,6 +25,8 @@ class Settings(Model):
         database_url: Postgres as ``placet_app``; None to look for the local stack.
         task_queue: Temporal's task queue.
         notify: ``files`` (into ``home``/notices) or ``log``.
+        targets: The list of places where pages are published; None for ``targets.yaml`` in
+            ``policies``, if there is one.
         spool: Where payment files are staged and handed over.
         debtor: The account that pays.
     """
@@ -34,6 +36,7 @@ class Settings(Model):
     database_url: str | None = None
     task_queue: str = TASK_QUEUE
     notify: str = Field(default="files", pattern="^(files|log)$")
+    targets: Path | None = None
     spool: Path
     debtor: Debtor
 
@@ -57,6 +60,7 @@ class Settings(Model):
             "database_url": env.get("PLACET_DATABASE_URL") or None,
             "task_queue": env.get("PLACET_TASK_QUEUE") or TASK_QUEUE,
             "notify": env.get("PLACET_NOTIFY") or "files",
+            "targets": Path(env["PLACET_TARGETS"]) if env.get("PLACET_TARGETS") else None,
             "spool": Path(env.get("PLACET_SPOOL") or home / "payments").absolute(),
             "debtor": {
                 "name": env.get("PLACET_DEBTOR_NAME") or DEMO_DEBTOR["name"],

@@ -1,7 +1,7 @@
 """Policies from a directory of YAML files, checked as a whole and frozen with what they stand on.
 
-``rates.yaml`` holds the exchange rates and ``directory.yaml`` the people; every other ``*.yaml``
-file is the policy of one pipeline.
+``rates.yaml`` holds the exchange rates, ``directory.yaml`` the people and ``targets.yaml`` where
+pages are published; every other ``*.yaml`` file is the policy of one pipeline.
 """
 
 from collections.abc import Iterator, Mapping
@@ -29,6 +29,7 @@ from placet.registry import known_facts
 
 DIRECTORY_FILE = "directory.yaml"
 RATES_FILE = "rates.yaml"
+TARGETS_FILE = "targets.yaml"
 HORIZON_YEARS = 2
 """Holidays are looked up for this year and so many after it; later only weekly hours count."""
 
@@ -110,7 +111,7 @@ def load_policies(
     mistakes: list[str] = []
     found: dict[str, LoadedPolicy] = {}
     for path in files:
-        if path.name in {DIRECTORY_FILE, RATES_FILE}:
+        if path.name in {DIRECTORY_FILE, RATES_FILE, TARGETS_FILE}:
             continue
         try:
             document = read(path)
