@@ -8,6 +8,8 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.client import WorkflowExecutionStatus, WorkflowFailureError
 from temporalio.exceptions import CancelledError
 
+from placet.domain.errors import UnavailableError
+from placet.domain.ledger import LedgerStep, WrittenStep
 from tests.workflows.office import Handle, Office, eventually, expense
 from tests.workflows.trouble import NoMail, Outage
 
@@ -201,6 +203,34 @@ async def test_a_cancellation_while_the_ledger_is_away_waits_for_it(closed_offic
         ledger.left.clear()
         await ends_canceled(office, handle)
     assert len(await office.told(handle, CANCELLED)) == 1
+
+
+@pytest.mark.rule(number=3)
+async def test_a_cancellation_that_was_written_and_not_heard_of_counts_once(
+    closed_office: Office,
+) -> None:
+    office = closed_office
+    handle = await office.submit()
+    async with office.worker():
+        await office.settled(handle)
+        await office.idle(handle)
+
+    class Deaf(Outage):
+        """Writes every step, and says at first that it did not."""
+
+        async def append_step(self, step: LedgerStep) -> WrittenStep:
+            self.calls["append_step"] += 1
+            written = await office.ledger.append_step(step)
+            if self.calls["append_step"] == 1:
+                raise UnavailableError("the connection broke; try again")
+            return written
+
+    office.writes_to = Deaf(office.ledger)
+    await handle.cancel(reason="entered twice")
+    async with office.worker():
+        await ends_canceled(office, handle)
+    assert len(await office.told(handle, CANCELLED)) == 1
+    assert office.mail.kinds() == ["review_wanted", "decided", "decided"]
 
 
 @pytest.mark.rule(number=1)
