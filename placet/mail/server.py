@@ -2,6 +2,7 @@
 
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from pydantic import Field, SecretStr
@@ -49,50 +50,44 @@ class SmtpServer(Model):
     connections: int = Field(default=4, ge=1, le=50)
     give_up_hours: int = Field(default=24, ge=1, le=24 * 14)
 
-    @classmethod
-    def from_url(cls, url: str, *, password: str | None = None, **more: object) -> "SmtpServer":
-        """Read an address such as ``smtp://user@mail.example.com:587``.
-
-        Args:
-            url: The address; it may hold the password, percent-encoded.
-            password: Instead of that.
-            more: Other attributes, as they are.
-
-        Raises:
-            InvalidInputError: It is none. The message does not repeat it.
-        """
-        try:
-            parts = urlsplit(url)
-            security, port = Security(parts.scheme), parts.port
-        except ValueError:
-            parts, security, port = urlsplit(""), None, None
-        if security is None or not parts.hostname or parts.path.strip("/") or parts.query:
-            raise InvalidInputError(f"PLACET_SMTP_URL is no mail server; write it as {_FORM}")
-        told = password or (unquote(parts.password) if parts.password else None)
-        user = unquote(parts.username) if parts.username else None
-        if user is None and told is not None:
-            raise InvalidInputError(
-                "PLACET_SMTP_URL names no user for the password; write it as " + _FORM
-            )
-        if user is not None and told is None:
-            raise InvalidInputError(
-                "PLACET_SMTP_URL names a user without a password; set PLACET_SMTP_PASSWORD"
-            )
-        if user is not None and security is Security.NONE:
-            raise InvalidInputError(
-                "PLACET_SMTP_URL would send a password without TLS; write smtp:// or smtps://"
-            )
-        return cls.model_validate(
-            {
-                "host": parts.hostname,
-                "port": port or _PORTS[security],
-                "security": security,
-                "user": user,
-                "password": told,
-                **more,
-            }
-        )
-
     def __str__(self) -> str:
         """Return where it is, without whom to log in as."""
         return f"{self.host}:{self.port}"
+
+
+def parse_server(url: str, password: str | None = None) -> dict[str, Any]:
+    """Read an address such as ``smtp://user@mail.example.com:587`` for :class:`SmtpServer`.
+
+    Args:
+        url: The address; it may hold the password, percent-encoded.
+        password: Instead of that.
+
+    Raises:
+        InvalidInputError: It is none. The message does not repeat it.
+    """
+    try:
+        parts = urlsplit(url)
+        security, port = Security(parts.scheme), parts.port
+    except ValueError:
+        raise _wrong("is no mail server") from None
+    if not parts.hostname or parts.path.strip("/") or parts.query or parts.fragment:
+        raise _wrong("is no mail server")
+    user = unquote(parts.username) if parts.username else None
+    told = password or (unquote(parts.password) if parts.password else None)
+    if (user is None) != (told is None):
+        raise _wrong("names a user without a password, or the other way round")
+    if user is not None and security is Security.NONE:
+        raise _wrong("would send a password without TLS")
+    return {
+        "host": parts.hostname,
+        "port": port or _PORTS[security],
+        "security": security,
+        "user": user,
+        "password": told,
+    }
+
+
+def _wrong(what: str) -> InvalidInputError:
+    return InvalidInputError(
+        f"PLACET_SMTP_URL {what}; write it as {_FORM}, and the password into PLACET_SMTP_PASSWORD"
+    )

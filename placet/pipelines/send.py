@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 
 from placet.domain.content_rules import ContentRules
-from placet.domain.errors import InvalidInputError, NotFoundError
+from placet.domain.errors import ConflictError, InvalidInputError, NotFoundError
 from placet.domain.facts import FactKind
 from placet.domain.finding import Finding
 from placet.domain.problems import Problem
@@ -119,6 +119,7 @@ async def understand(request: SendRequest, records: Records) -> Understood:
 
     Raises:
         InvalidInputError: With a line for each file that is missing, or is something else.
+        ConflictError: The store has changed a file.
     """
     kept: dict[str, bytes] = {}
     problems: list[Problem] = []
@@ -129,6 +130,11 @@ async def understand(request: SendRequest, records: Records) -> Understood:
             message = f"{shown(file.name)} is not stored; submit the mail with its files"
             problems.append(Problem(path, message))
             continue
+        if (digest := hashlib.sha256(content).hexdigest()) != file.sha256:
+            raise ConflictError(
+                f"{shown(file.name)} is stored with the digest {digest} instead of "
+                f"{file.sha256}; restore the content store from a backup"
+            )
         kept[file.sha256] = content
         found, size = media_type_of(content), len(content)
         if size != file.size or (isinstance(file, Attachment) and found != file.media_type):

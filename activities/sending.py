@@ -1,0 +1,243 @@
+"""Send an approved mail: to each of its recipients at most once.
+
+Idempotent by the permit: one transaction consumes it and records everybody who gets the mail. From
+then on each recipient is claimed before the mail is on its way to them and recorded after, so the
+next run goes on where one has died. Whom that one was serving is in doubt, and is not served again.
+"""
+
+import asyncio
+import hashlib
+import uuid
+from collections.abc import AsyncIterator
+
+from pydantic import JsonValue
+from temporalio import activity
+
+from activities.errors import permanent
+from placet.domain.delivery import (
+    Counts,
+    DeliveryRow,
+    DeliveryStatus,
+    Ending,
+    MailingEntry,
+    MailingRow,
+    counts_text,
+)
+from placet.domain.errors import ConflictError, PlacetError, UnavailableError
+from placet.domain.ledger import LedgerEvent
+from placet.domain.orders import EffectOrder, EffectResult
+from placet.domain.sending import Recipient, Scope, SendRequest, Stamp
+from placet.mail.compose import Letter
+from placet.mail.mailing import Mailing
+from placet.mail.server import SmtpServer
+from placet.pipelines.send import Understood, recipients_text, understand
+from placet.ports import Ledger
+
+REPORT_TYPE = "text/tab-separated-values"
+_REACHED = (DeliveryStatus.SENT, DeliveryStatus.IN_DOUBT)
+
+
+class NobodyReachedError(PlacetError):
+    """The mail server took the mail for nobody."""
+
+    code = "nobody-reached"
+
+
+class SendingActivities:
+    """Hands mails to the mail server."""
+
+    def __init__(self, ledger: Ledger, server: SmtpServer | None) -> None:
+        """Record in ``ledger`` and hand mails to ``server``."""
+        self._ledger = ledger
+        self._book = ledger.deliveries
+        self._server = server
+
+    @activity.defn(name="sending.send")
+    async def send(self, order: EffectOrder) -> EffectResult:
+        """Send an approved mail, until nobody waits for it or it is stopped.
+
+        A cancellation stops it: whom it has reached stays reached, and nobody else gets it.
+
+        Raises:
+            ApplicationError: The content is not what was approved, the permit is for something
+                else, or the mail server took the mail for nobody. Retryable, while somebody waits
+                for it.
+        """
+        with permanent():
+            mailing, begun = await self._begun(order)
+            if begun.ending is not None:
+                return await self._report(order, mailing.holder, begun.ending)
+            ending = await _handed_over(mailing, begun)
+            return await self._report(order, mailing.holder, ending)
+
+    @activity.defn(name="sending.stop")
+    async def stop(self, order: EffectOrder) -> EffectResult:
+        """Stop a mail that nobody is sending at the moment, and report it.
+
+        Raises:
+            ApplicationError: The content is not what was approved, or the permit is for something
+                else.
+        """
+        with permanent():
+            mailing, begun = await self._begun(order)
+            return await self._report(order, mailing.holder, begun.ending or Ending.STOPPED)
+
+    async def _begun(self, order: EffectOrder) -> tuple[Mailing, MailingRow]:
+        """Consume the permit and record everybody, or take over from the run before."""
+        if self._server is None:
+            raise UnavailableError(
+                "there is no mail server: set PLACET_SMTP_URL for the workers and start them "
+                "again; the mail then goes out"
+            )
+        mail = await self._approved(order)
+        letter = Letter(mail.request, mail.files, Stamp(order.permit, order.approved))
+        recipients: tuple[Recipient, ...] = mail.recipients.all
+        entry = MailingEntry(
+            permit_id=order.permit,
+            request=order.request_id,
+            digest=order.digest,
+            recipients=_digest(recipients_text(mail.recipients)),
+            holder=uuid.uuid4().hex,
+            addresses=tuple(recipient.mailbox.address for recipient in recipients),
+            message_ids=tuple(map(letter.message_id, recipients)),
+        )
+        begun = await self._book.begin(entry, [order.consumed])
+        mailing = Mailing(
+            book=self._book,
+            server=self._server,
+            permit_id=order.permit,
+            holder=entry.holder,
+            sender=mail.request.sender.address,
+            letter=letter,
+            recipients=recipients,
+        )
+        return mailing, begun.mailing
+
+    async def _approved(self, order: EffectOrder) -> Understood:
+        """Return exactly the mail that was approved, to exactly those it was approved for (rule 4).
+
+        Raises:
+            ConflictError: It has changed; the message names both digests.
+        """
+        content = await self._ledger.get_content(order.digest)
+        _same("the stored request", _digest(content), order.digest)
+        mail = await understand(SendRequest.model_validate_json(content), self._ledger)
+        scope = Scope.model_validate(order.plan.scope)
+        everybody = _digest(recipients_text(mail.recipients))
+        _same("the list of everybody who would get it", everybody, scope.recipients)
+        return mail
+
+    async def _report(self, order: EffectOrder, holder: str, ending: Ending) -> EffectResult:
+        """End the mail, and say in the ledger what became of it; again it says the same."""
+        rows = [_ended(row) async for row in self._rows(order.permit)]
+        report = await self._ledger.put_content(_report_text(rows), REPORT_TYPE)
+        counts: dict[DeliveryStatus, int] = {}
+        for row in rows:
+            counts[row.status] = counts.get(row.status, 0) + 1
+        reached = any(counts.get(status) for status in _REACHED)
+        failed = ending is Ending.DONE and not reached
+        facts: dict[str, JsonValue] = {
+            **{status.value: count for status, count in counts.items()},
+            "ending": ending.value,
+            "report": report,
+        }
+        events = [] if failed else [_with_facts(order.done, facts)]
+        ended = await self._book.end(order.permit, holder, ending, events)
+        told = counts_text(counts)
+        if failed:
+            raise NobodyReachedError(
+                f"nobody has got the mail: {told}; see why with: placet deliveries "
+                f"{order.request_id}"
+            )
+        return EffectResult(
+            summary=f"stopped: {told}" if ending is Ending.STOPPED else told,
+            facts=facts,
+            receipt=max(ended.receipts, key=lambda receipt: receipt.seq, default=None),
+        )
+
+    async def _rows(self, permit: str) -> AsyncIterator[DeliveryRow]:
+        after = 0
+        while page := await self._book.rows(permit, after=after):
+            for row in page:
+                yield row
+            after = page[-1].place
+
+
+async def _handed_over(mailing: Mailing, begun: MailingRow) -> Ending:
+    """Try everybody who waits.
+
+    Raises:
+        UnavailableError: Somebody still waits; try again later.
+    """
+    stop, asked = asyncio.Event(), False
+    sending = asyncio.create_task(mailing.round(stop, _beat))
+    leaving = asyncio.create_task(activity.wait_for_worker_shutdown())
+    try:
+        while not sending.done():
+            try:
+                going = {sending} if stop.is_set() else {sending, leaving}
+                await asyncio.wait(going, return_when=asyncio.FIRST_COMPLETED)
+            except asyncio.CancelledError:
+                if not _asked_to_stop():
+                    raise
+                asked = True
+            if asked or leaving.done():
+                stop.set()
+    finally:
+        sending.cancel()
+        leaving.cancel()
+    problem = sending.result()
+    if asked:
+        return Ending.STOPPED
+    if problem is not None and not mailing.overdue(begun.began_at):
+        raise UnavailableError(f"recipients are waiting, and will be tried again: {problem}")
+    if problem is not None:
+        await mailing.give_up()
+    return Ending.DONE
+
+
+def _asked_to_stop() -> bool:
+    """Say whether somebody wants the mail stopped; else it is only this worker that stops."""
+    details = activity.cancellation_details()
+    return details is not None and details.cancel_requested
+
+
+def _beat(counts: Counts) -> None:
+    activity.heartbeat({status.value: count for status, count in counts.items() if count})
+
+
+def _ended(row: DeliveryRow) -> DeliveryRow:
+    """Return what a row becomes when the mail ends."""
+    ends = {
+        DeliveryStatus.WAITING: DeliveryStatus.STOPPED,
+        DeliveryStatus.SENDING: DeliveryStatus.IN_DOUBT,
+    }
+    return row.model_copy(update={"status": ends.get(row.status, row.status)})
+
+
+def _report_text(rows: list[DeliveryRow]) -> bytes:
+    """Write what became of each recipient, one a line; what servers said stays out of it."""
+    lines = (
+        f"{row.place}\t{row.address}\t{row.status.value}\t{row.code or ''}\t{row.message_id}\n"
+        for row in rows
+    )
+    return "".join(lines).encode()
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _same(what: str, found: str, approved: str) -> None:
+    if found != approved:
+        raise ConflictError(
+            f"{what} has the digest {found}, approved was {approved}; nothing is sent, restore the "
+            "content store from a backup or ask for a new approval"
+        )
+
+
+def _with_facts(event: LedgerEvent, facts: dict[str, JsonValue]) -> LedgerEvent:
+    """Say in the event how the mail has ended; addresses stay out of the ledger."""
+    data = event.body.get("data")
+    told = {**(data if isinstance(data, dict) else {}), **facts}
+    return event.model_copy(update={"body": {**event.body, "data": told}})
