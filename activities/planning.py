@@ -13,7 +13,7 @@ from placet.domain.errors import InvalidInputError
 from placet.domain.orders import OpenOrder, Planned, PlanOrder
 from placet.domain.plan import Opening
 from placet.domain.policy import PolicySnapshot
-from placet.pipelines.pipeline import Door, Prepared, Surroundings
+from placet.pipelines.pipeline import Door, Prepared, Surroundings, Targets
 from placet.policy.service import KeptPolicies, make_plan, open_stage
 from placet.ports import DirectoryPort, Ledger, PolicyPort
 
@@ -29,13 +29,18 @@ class PlanningActivities:
         directory: DirectoryPort,
         ledger: Ledger,
         doors: Mapping[str, Door],
+        targets: Targets = dict,
     ) -> None:
-        """Plan by ``policies`` among the people of ``directory``; keep contents in ``ledger``."""
+        """Plan by ``policies`` among the people of ``directory``; keep contents in ``ledger``.
+
+        ``targets`` reads where pages are published.
+        """
         self._policies = policies
         self._kept = KeptPolicies(ledger.get_content)
         self._directory = directory
         self._ledger = ledger
         self._doors = doors
+        self._targets = targets
 
     @activity.defn(name="planning.make_plan")
     async def make_plan(self, order: PlanOrder) -> Planned:
@@ -48,7 +53,9 @@ class PlanningActivities:
         with permanent():
             policy, snapshot = await self._policy(order)
             door = self._doors[order.pipeline]
-            surroundings = Surroundings(order.now, snapshot.rates, snapshot.policy, self._ledger)
+            surroundings = Surroundings(
+                order.now, snapshot.rates, snapshot.policy, self._ledger, self._targets
+            )
             prepared = await door.prepare(order.request, surroundings)
             requester = self._directory.snapshot().require(prepared.requester).ref()
             if order.requester is not None and requester.id != order.requester:

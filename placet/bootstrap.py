@@ -16,6 +16,7 @@ from placet.interceptors import LogContext
 from placet.notify.files import FileNotifier, LogNotifier
 from placet.policy.loader import PolicyFolder
 from placet.ports import DirectoryPort, Ledger, Notifier, PolicyPort
+from placet.publishing.config import read_targets
 from placet.registry import PIPELINES
 from placet.runner import CaseRunner
 from placet.settings import Settings
@@ -59,7 +60,9 @@ def build_worker(  # noqa: PLR0913 - tests replace any of the parts
     policies = policies or PolicyFolder(settings.policies)
     directory = directory or YamlDirectory(settings.policies / "directory.yaml")
     doors = {pipeline.name: pipeline.door for pipeline in PIPELINES}
-    planning = PlanningActivities(policies, directory, ledger, doors)
+    planning = PlanningActivities(
+        policies, directory, ledger, doors, lambda: read_targets(settings).locations
+    )
     reviewers = ReviewerActivities(directory)
     writing = LedgerActivities(ledger)
     notices = NoticeActivities(notifier or build_notifier(settings), ledger)

@@ -14,6 +14,7 @@ from placet.domain.ledger_rows import PublicationRow
 from placet.domain.plan import PersonRef
 from placet.pipelines.pipeline import File, Pipeline, Prepared, Surroundings, WithFiles
 from placet.policy.loader import load_policies
+from placet.publishing.config import read_targets
 from placet.settings import Settings
 from placet.submission import Submission, submit
 
@@ -78,7 +79,14 @@ async def understood(settings: Settings, pipeline: Pipeline, found: WithFiles) -
     """Do what :func:`read_request` does, with a request that has been read."""
     snapshot = load_policies(settings.policies).for_pipeline(pipeline.name).snapshot
     files = tuple(found.files)
-    surroundings = Surroundings(world.now(), snapshot.rates, snapshot.policy, LocalFiles(files))
+    surroundings = Surroundings(
+        world.now(),
+        snapshot.rates,
+        snapshot.policy,
+        LocalFiles(files),
+        lambda: read_targets(settings).locations,
+        offline=True,
+    )
     prepared = await pipeline.door.prepare(found.request, surroundings)
     requester = world.people(settings).require(prepared.requester).ref()
     return Read(prepared, requester, files)

@@ -136,7 +136,11 @@ def _references(
     for host, lines in hosts.items():
         where, count = f"{document.name}:{lines[0]}", len(lines)
         leads = "1 link leads" if count == 1 else f"{count} links lead"
-        yield Finding(kind=Check.EXTERNAL_LINK, where=where, message=f"{leads} to {host}; try them")
+        yield Finding(
+            kind=Check.EXTERNAL_LINK,
+            where=where,
+            message=f"{leads} to {host}; see that it belongs there",
+        )
         if not allowed(host, rules):
             message = f"{leads} to {host}, which the policy does not list; take them out"
             yield Finding(kind=Check.OTHER_HOST, where=where, message=message)

@@ -85,6 +85,7 @@ def page(
         summary: One line for search engines.
         assets: Path in the bundle to what goes out for it.
     """
+    _size_pictures(parsed, assets)
     body = sanitised(write(parsed), _Resolver(assets, parsed.anchors))
     if not parsed.has_title:
         body = f"<h1>{html.escape(title, quote=False)}</h1>\n{body}"
@@ -115,6 +116,15 @@ def written_part(content: bytes) -> str:
     """Return what stands between the frame of a page that :func:`page` has made."""
     text = content.decode()
     return text[text.index(BEGIN) + len(BEGIN) : text.rindex(END)]
+
+
+def _size_pictures(parsed: Parsed, assets: Mapping[str, Asset]) -> None:
+    """Say how large each picture is, so that nothing jumps while the page loads."""
+    for token in parsed.tokens:
+        for child in token.children or ():
+            asset = assets.get(read_link(str(child.attrs.get("src", ""))).path)
+            if child.type == "image" and asset and asset.width and asset.height:
+                child.attrs |= {"width": asset.width, "height": asset.height}
 
 
 class _Resolver:

@@ -106,10 +106,19 @@ def unplannable(case: Case, problem: str, now: datetime) -> Step:
 
 def _record_plan(draft: Draft, plan: Plan) -> None:
     stages: list[JsonValue] = [stage.name for stage in plan.stages]
-    draft.record(
-        Kind.PLANNED,
-        data={"route": plan.route, "why": plan.why, "stages": stages, "facts": plan.facts},
-    )
+    data: dict[str, JsonValue] = {
+        "route": plan.route,
+        "why": plan.why,
+        "stages": stages,
+        "facts": plan.facts,
+    }
+    if plan.findings:
+        data["findings"] = [finding.model_dump(mode="json") for finding in plan.findings]
+    if plan.scope:
+        data["scope"] = plan.scope
+    if plan.effect_at is not None:
+        data["effect_at"] = utc(plan.effect_at)
+    draft.record(Kind.PLANNED, data=data)
 
 
 def _decide_by_rule(draft: Draft, plan: Plan) -> None:

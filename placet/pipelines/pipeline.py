@@ -46,6 +46,10 @@ class Records(Protocol):
         ...
 
 
+Targets = Callable[[], Mapping[str, str]]
+"""Reads the list of targets as it is now: name to where it leads."""
+
+
 @dataclass(frozen=True)
 class Surroundings:
     """What a request is understood by, besides itself.
@@ -55,7 +59,7 @@ class Surroundings:
         rates: Exchange rates.
         policy: The rules the request will be planned by.
         records: What is recorded so far.
-        targets: Name of each place where pages are published to where it leads.
+        targets: Gives the name of each place where pages are published, and where it leads.
         offline: Whether nothing but files is known yet: what is recorded is then asked again by
             the worker.
     """
@@ -64,7 +68,7 @@ class Surroundings:
     rates: RateTable
     policy: Policy
     records: Records
-    targets: Mapping[str, str] = field(default_factory=dict)
+    targets: Targets = dict
     offline: bool = False
 
     @property
