@@ -8,6 +8,7 @@ from pydantic import Field, ValidationError
 
 from placet.domain.base import Model
 from placet.domain.errors import InvalidInputError
+from placet.mail.server import SmtpServer, parse_server
 from placet.payments.order import Debtor
 
 TASK_QUEUE = "placet"
@@ -29,6 +30,7 @@ class Settings(Model):
             ``policies``, if there is one.
         spool: Where payment files are staged and handed over.
         debtor: The account that pays.
+        smtp: The mail server that sends; None where nothing is sent.
     """
 
     home: Path
@@ -39,6 +41,7 @@ class Settings(Model):
     targets: Path | None = None
     spool: Path
     debtor: Debtor
+    smtp: SmtpServer | None = None
 
     @property
     def notices(self) -> Path:
@@ -67,6 +70,7 @@ class Settings(Model):
                 "iban": env.get("PLACET_DEBTOR_IBAN") or DEMO_DEBTOR["iban"],
                 "bic": env.get("PLACET_DEBTOR_BIC") or None,
             },
+            "smtp": _mail_server(env),
         }
         try:
             return cls.model_validate(told)
@@ -76,6 +80,19 @@ class Settings(Model):
                 for item in error.errors(include_input=False, include_url=False)
             )
             raise InvalidInputError(f"a setting is wrong: {problems}; correct it") from None
+
+
+def _mail_server(env: Mapping[str, str]) -> dict[str, object] | None:
+    url = env.get("PLACET_SMTP_URL")
+    if not url:
+        return None
+    more = {
+        "ca_file": env.get("PLACET_SMTP_CA_FILE"),
+        "connections": env.get("PLACET_SMTP_CONNECTIONS"),
+        "give_up_hours": env.get("PLACET_SMTP_GIVE_UP_HOURS"),
+    }
+    told = {name: value for name, value in more.items() if value}
+    return told | parse_server(url, env.get("PLACET_SMTP_PASSWORD"))
 
 
 def _shipped_policies() -> Path:
