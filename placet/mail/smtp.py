@@ -207,16 +207,19 @@ def _reason(error: Exception) -> str:
 
 
 def _advice(server: SmtpServer, error: Exception) -> str:
-    match error:
+    """Say why there is no connection, and what to do; the password is in none of it."""
+    # The library may wrap what TLS says.
+    found = next((e for e in (error, error.__cause__) if isinstance(e, ssl.SSLError)), error)
+    match found:
         case SMTPAuthenticationError():
             advice = "it refuses the login; correct PLACET_SMTP_URL and PLACET_SMTP_PASSWORD"
         case ssl.SSLError():
             advice = (
-                f"its certificate is not to be trusted ({_shown(error.reason or 'unknown')}); "
+                f"its certificate is not to be trusted ({_shown(found.reason or 'unknown')}); "
                 "set PLACET_SMTP_CA_FILE if it is your own"
             )
         case SMTPResponseException():
-            advice = f"it answers {error.code} {_shown(error.message)}"
+            advice = f"it answers {found.code} {_shown(found.message)}"
         case _:
             advice = "it does not answer; check PLACET_SMTP_URL, and that it offers TLS"
     return f"the mail server {server}: {advice}"
