@@ -8,12 +8,12 @@ of these is completed by the next.
 import asyncio
 import hashlib
 
+from pydantic import JsonValue
 from temporalio import activity
 
 from activities.errors import permanent
 from placet.domain.errors import ConflictError
 from placet.domain.expense import ExpenseRequest, payable
-from placet.domain.ledger import LedgerEvent
 from placet.domain.ledger_rows import PaymentEntry
 from placet.domain.orders import EffectOrder, EffectResult
 from placet.payments.order import PaymentOrder
@@ -48,7 +48,7 @@ class PaymentActivities:
                 staged = await asyncio.to_thread(self._spool.stage, payment)
             entry = _entry(payment, staged)
             # Also when it is known: the database says whether the permit is for this at all.
-            events = [order.consumed, _with_facts(order.done, entry)]
+            events = [order.consumed, order.done.telling(_facts(entry))]
             paid = await self._ledger.pay(entry, events)
             await asyncio.to_thread(self._spool.release, staged)
             return EffectResult(
@@ -105,14 +105,13 @@ def _entry(payment: PaymentOrder, staged: StagedFile) -> PaymentEntry:
     )
 
 
-def _with_facts(event: LedgerEvent, entry: PaymentEntry) -> LedgerEvent:
-    """Say in the event what was paid; the account number stays out of the ledger."""
-    data = event.body.get("data")
-    facts = {
-        **(data if isinstance(data, dict) else {}),
-        "amount": f"{entry.amount} {entry.currency}",
+def _facts(entry: PaymentEntry) -> dict[str, JsonValue]:
+    """Return what the ledger says of a payment; the account number stays out of it."""
+    amount = f"{entry.amount} {entry.currency}"
+    return {
+        "summary": f"ordered the payment of {amount} in {entry.file_name}",
+        "amount": amount,
         "payment": entry.payment_id,
         "file": entry.file_name,
         "sha256": entry.file_sha256,
     }
-    return event.model_copy(update={"body": {**event.body, "data": facts}})

@@ -11,7 +11,6 @@ from temporalio import activity
 
 from activities.errors import permanent
 from placet.domain.errors import ConflictError
-from placet.domain.ledger import LedgerEvent
 from placet.domain.ledger_rows import Publication, PublicationEntry, PublicationState
 from placet.domain.orders import EffectOrder, EffectResult
 from placet.domain.publication import EFFECT, PublishRequest, Scope
@@ -66,7 +65,9 @@ class PublicationActivities:
             if publication.state is PublicationState.FAILED:
                 raise PublicationFailedError(report.failed(publication))
             receipts = await records.end(
-                order.permit, PublicationState.DONE, [_with_facts(order.done, publication)]
+                order.permit,
+                PublicationState.DONE,
+                [order.done.telling({"summary": report.done(publication), **_facts(publication)})],
             )
             return EffectResult(
                 summary=report.done(publication),
@@ -138,10 +139,3 @@ def _facts(publication: Publication) -> dict[str, JsonValue]:
         "replaces": publication.replaces,
         "targets": {row.target: row.location for row in publication.targets},
     }
-
-
-def _with_facts(event: LedgerEvent, publication: Publication) -> LedgerEvent:
-    """Say in the event what stands where."""
-    data = event.body.get("data")
-    told = {**(data if isinstance(data, dict) else {}), **_facts(publication)}
-    return event.model_copy(update={"body": {**event.body, "data": told}})

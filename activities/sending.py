@@ -24,7 +24,6 @@ from placet.domain.delivery import (
     counts_text,
 )
 from placet.domain.errors import ConflictError, PlacetError, UnavailableError
-from placet.domain.ledger import LedgerEvent
 from placet.domain.orders import EffectOrder, EffectResult
 from placet.domain.sending import Recipient, Scope, SendRequest, Stamp
 from placet.mail.compose import Letter
@@ -141,9 +140,10 @@ class SendingActivities:
             "ending": ending.value,
             "report": report,
         }
-        events = [] if failed else [_with_facts(order.done, facts)]
-        ended = await self._book.end(order.permit, holder, ending, events)
         told = counts_text(counts)
+        # Addresses stay out of the ledger.
+        events = [] if failed else [order.done.telling({"summary": told, **facts})]
+        ended = await self._book.end(order.permit, holder, ending, events)
         if failed:
             raise NobodyReachedError(
                 f"nobody has got the mail: {told}; see why with: placet deliveries "
@@ -234,10 +234,3 @@ def _same(what: str, found: str, approved: str) -> None:
             f"{what} has the digest {found}, approved was {approved}; nothing is sent, restore the "
             "content store from a backup or ask for a new approval"
         )
-
-
-def _with_facts(event: LedgerEvent, facts: dict[str, JsonValue]) -> LedgerEvent:
-    """Say in the event how the mail has ended; addresses stay out of the ledger."""
-    data = event.body.get("data")
-    told = {**(data if isinstance(data, dict) else {}), **facts}
-    return event.model_copy(update={"body": {**event.body, "data": told}})

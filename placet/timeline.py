@@ -143,7 +143,7 @@ _TOLD: dict[str, Callable[[_Told], str]] = {
     Kind.NOTIFIED: lambda t: f"wrote to {t.named('to')}: {t.data('notice').replace('_', ' ')}",
     Kind.NOTICE_FAILED: lambda t: f"could not write to {t.named('to')}{t.because}",
     Kind.PERMIT_CONSUMED: lambda _: "the permit was used",
-    Kind.EFFECT_DONE: lambda t: f"ordered the payment of {t.data('amount')} in {t.data('file')}",
+    Kind.EFFECT_DONE: lambda t: t.data("summary"),
     Kind.EFFECT_FAILED: lambda t: f"it could not be carried out{t.because}",
     Kind.PAYMENT_REJECTED: lambda t: f"the bank rejected the payment{t.because}",
     Kind.PAYMENT_SETTLED: lambda _: "the bank has settled the payment",

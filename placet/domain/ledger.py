@@ -6,7 +6,7 @@ here, where a reader can check it without a database.
 
 import hashlib
 from datetime import UTC, datetime, timedelta
-from typing import Annotated
+from typing import Annotated, Self
 
 from pydantic import AfterValidator, AwareDatetime, Field, JsonValue
 
@@ -44,6 +44,12 @@ class LedgerEvent(Stored):
     kind: str = Field(pattern=r"^[a-z][a-z0-9_]*(:[a-z][a-z0-9_]*){2}$")
     occurred: UtcInstant
     body: dict[str, JsonValue]
+
+    def telling(self, facts: dict[str, JsonValue]) -> Self:
+        """Return the event with ``facts`` added to its data."""
+        data = self.body.get("data")
+        told = {**(data if isinstance(data, dict) else {}), **facts}
+        return self.model_copy(update={"body": {**self.body, "data": told}})
 
 
 class Receipt(Stored):

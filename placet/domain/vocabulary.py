@@ -38,7 +38,7 @@ class Kind(StrEnum):
     NOTIFIED = "system:notice:sent"
     NOTICE_FAILED = "system:notice:failed"
     PERMIT_CONSUMED = "effect:permit:consumed"
-    EFFECT_DONE = "effect:payment:done"
+    EFFECT_DONE = "effect:run:done"
     EFFECT_FAILED = "effect:run:failed"
     PAYMENT_REJECTED = "bank:payment:rejected"
     PAYMENT_SETTLED = "bank:payment:settled"

@@ -243,7 +243,7 @@ class PostgresLedger(Session):
 
         Args:
             entry: What the payment file says.
-            events: ``effect:permit:consumed`` (see :meth:`consume`) and ``effect:payment:done``.
+            events: ``effect:permit:consumed`` (see :meth:`consume`) and ``effect:run:done``.
 
         Raises:
             NotFoundError: There is no such permit for this request.

@@ -79,7 +79,7 @@ async def test_notices_that_cannot_be_written_hold_up_nothing(world: World, tmp_
             handle = await world.submit(order)
             await world.recorded(handle, "system:stage:opened")
             await handle.signal("approve", {"actor": BOB})
-            await world.recorded(handle, "effect:payment:done")
+            await world.recorded(handle, "effect:run:done")
             assert "system:notice:sent" not in await world.kinds(handle)
         story = await tell(world, handle)
     assert story.outcome == ("approved", "people", "done")

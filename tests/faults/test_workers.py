@@ -64,7 +64,7 @@ async def test_a_worker_asked_to_stop_in_the_middle_of_a_payment_finishes_it(wor
         async with asyncio.timeout(30):
             assert await stopping == 0
         assert process.steps().count("after pay") == 1
-        assert "effect:payment:done" in await world.kinds(handle)
+        assert "effect:run:done" in await world.kinds(handle)
     async with worker(world.order(order.environment["PLACET_TASK_QUEUE"])) as heir:
         assert (await tell(world, handle)).outcome == ("approved", "people", "done")
         assert "start of PaymentActivities.pay" not in heir.steps()

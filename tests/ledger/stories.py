@@ -159,7 +159,7 @@ def permit_consumed(permit: str = "permit-1", request: str = "expense-1") -> Led
 def payment_done(permit: str = "permit-1", request: str = "expense-1") -> LedgerEvent:
     """Return the event that says a payment was written."""
     return event(
-        "effect:payment:done",
+        "effect:run:done",
         request=request,
         step=permit,
         minute=4,

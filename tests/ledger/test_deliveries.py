@@ -43,7 +43,7 @@ def entry(holder: str = "first", **changes: object) -> MailingEntry:
 
 def done() -> LedgerEvent:
     """Return the event that says a mail has ended."""
-    return event("effect:payment:done", step="mailed", data={"permit": PERMIT, "effect": "done"})
+    return event("effect:run:done", step="mailed", data={"permit": PERMIT, "effect": "done"})
 
 
 def came(place: int, status: DeliveryStatus, code: int | None = 250) -> Handover:
@@ -241,7 +241,7 @@ async def test_a_mail_ends_once_with_its_event(begun: PostgresLedger) -> None:
     assert first.mailing.ending is Ending.DONE
     assert [told.kind for told in await begun.timeline("expense-1")][-2:] == [
         "effect:permit:consumed",
-        "effect:payment:done",
+        "effect:run:done",
     ]
     with pytest.raises(ConflictError, match="has ended"):
         await book.record(PERMIT, "first", came(1, SENT))

@@ -65,7 +65,7 @@ async def test_a_permit_pays_once_and_says_so_the_second_time(
     assert await approved_expense.payments(request="expense-1") == [first.payment]
     assert [told.kind for told in await approved_expense.timeline("expense-1")][-2:] == [
         "effect:permit:consumed",
-        "effect:payment:done",
+        "effect:run:done",
     ]
     row = await approved_expense.request("expense-1")
     assert row is not None

@@ -120,7 +120,7 @@ async def test_lists_filter_and_page(ledger: PostgresLedger) -> None:
 @pytest.mark.parametrize(
     ("kind", "data", "effect"),
     [
-        ("effect:payment:done", {"effect": "done"}, "done"),
+        ("effect:run:done", {"effect": "done"}, "done"),
         ("effect:run:failed", {"effect": "failed"}, "failed"),
         ("bank:payment:rejected", {"effect": "failed"}, "failed"),
         # These carry a word of the same name that means something else, or nothing.
@@ -195,9 +195,7 @@ later_events = st.one_of(
         st.sampled_from(["approved", "rejected", "changes_requested", "held"]),
     ),
     st.builds(
-        lambda request, effect: event(
-            "effect:payment:done", request=request, data={"effect": effect}
-        ),
+        lambda request, effect: event("effect:run:done", request=request, data={"effect": effect}),
         names,
         st.sampled_from(["done", "failed"]),
     ),

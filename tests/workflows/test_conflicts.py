@@ -24,7 +24,7 @@ async def test_of_two_hundred_approvals_at_once_one_counts(office: Office) -> No
     kinds = Counter(await office.kinds(handle))
     assert kinds["reviewer:review:approved"] == 1
     assert kinds["caller:message:late"] == 199
-    assert kinds["effect:payment:done"] == 1
+    assert kinds["effect:run:done"] == 1
     assert len(await office.ledger.payments(request=handle.id)) == 1
 
 

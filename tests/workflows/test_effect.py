@@ -22,7 +22,7 @@ async def test_an_effect_that_fails_for_a_while_is_repeated_and_pays_once(
         result = await office.result(handle)
     assert (result.outcome, result.effect) == ("approved", "done")
     assert len(await office.ledger.payments(request=handle.id)) == 1
-    assert (await office.kinds(handle)).count("effect:payment:done") == 1
+    assert (await office.kinds(handle)).count("effect:run:done") == 1
     files = list((office.settings.spool / "outbox").glob("*.xml"))
     assert len(files) == 1
     assert files[0].name in (result.summary or "")
@@ -59,7 +59,7 @@ async def test_the_result_names_what_the_effect_recorded_also_when_it_was_repeat
     office.writes_to = Forgetful(office.ledger)
     async with office.worker():
         result = await office.result(handle)
-    done = [e for e in await office.timeline(handle) if e.kind == "effect:payment:done"]
+    done = [e for e in await office.timeline(handle) if e.kind == "effect:run:done"]
     after = [e for e in await office.timeline(handle) if e.seq > done[0].seq]
     last = [*done, *after][-1]
     assert (result.event, result.leaf) == (last.event_id, last.leaf)

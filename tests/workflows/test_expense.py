@@ -13,7 +13,7 @@ async def test_a_rule_approves_and_the_effect_pays(office: Office) -> None:
         "system:case:decided",
         "system:permit:issued",
         "effect:permit:consumed",
-        "effect:payment:done",
+        "effect:run:done",
     ]
 
 

@@ -70,7 +70,7 @@ async def test_a_mail_server_that_is_down_never_blocks_a_decision_and_is_given_a
     async with office.worker():
         answer = await office.decide(handle, "approve", BOB)
         assert answer["status"] == "approved"
-        await office.recorded(handle, "effect:payment:done")
+        await office.recorded(handle, "effect:run:done")
         patience = {
             event.activity_task_scheduled_event_attributes.schedule_to_close_timeout.seconds
             for event in (await office.history(handle)).events

@@ -132,7 +132,7 @@ async def test_every_kind_of_event_is_written_in_the_order_it_happened(office: O
         "system:case:decided",
         "system:permit:issued",
         "effect:permit:consumed",
-        "effect:payment:done",
+        "effect:run:done",
     ]
     occurred = [event.occurred for event in await office.timeline(handle)]
     assert occurred == sorted(occurred)
