@@ -67,8 +67,8 @@ class ListedTargets:
                     return WebhookTarget(spec.url, self._secret(spec.secret_env), spec.max_bytes)
                 except ValueError:
                     raise UnavailableError(
-                        f"{spec.secret_env} holds no secret to sign with; set it to one as whsec_ "
-                        "and base64"
+                        f"{spec.secret_env} holds no secret to sign with; set it to whsec_ and "
+                        "24 to 64 random bytes in base64"
                     ) from None
 
     def _bucket(self, spec: S3Spec) -> Bucket:

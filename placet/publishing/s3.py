@@ -59,7 +59,7 @@ class _Page(NamedTuple):
     """What stands at a page's key: its digest, and the storage's own tag for it."""
 
     sha256: str
-    tag: str | None
+    tag: str
 
 
 class S3Target:
@@ -142,7 +142,7 @@ class S3Target:
                 data = await found.bytes_async()
             except FileNotFoundError:
                 return None
-        return _Page(hashlib.sha256(data).hexdigest(), found.meta["e_tag"])
+        return _Page(hashlib.sha256(data).hexdigest(), found.meta["e_tag"] or "")
 
     async def _write_page(self, slug: str, page: bytes, found: _Page | None) -> None:
         with self._answers():
@@ -155,7 +155,7 @@ class S3Target:
                         "Content-Type": f"{PAGE_TYPE}; charset=utf-8",
                         "Cache-Control": _ASK_EACH_TIME,
                     },
-                    mode="create" if found is None else {"e_tag": found.tag, "version": None},
+                    mode="create" if found is None else {"e_tag": found.tag},
                     use_multipart=False,
                 )
             except (PreconditionError, AlreadyExistsError):

@@ -15,10 +15,12 @@ from pydantic import JsonValue
 from standardwebhooks import Webhook
 
 from placet.domain.errors import ConflictError, InvalidInputError, UnavailableError
+from placet.domain.plan import utc
 from placet.domain.publication import PAGE_NAME, PAGE_TYPE, Manifest
 from placet.publishing.target import Change, Contents, Version, checked
 
 _SECONDS = 20.0
+_SHORTEST_KEY, _LONGEST_KEY = 24, 64
 _LATER = {
     HTTPStatus.REQUEST_TIMEOUT,
     HTTPStatus.LOCKED,
@@ -35,10 +37,11 @@ class WebhookTarget:
         """Post to ``url``, signed with ``secret``, at most ``max_bytes`` of page and files.
 
         Raises:
-            ValueError: The secret is none.
+            ValueError: The secret is none that the specification allows: ``whsec_`` and 24 to 64
+                bytes in base64.
         """
         self._url = url
-        self._signer = Webhook(secret)
+        self._signer = Webhook(_key(secret))
         self._max_bytes = max_bytes
 
     async def stage(self, change: Change, contents: Contents) -> None:  # noqa: ARG002 - it is sent with the switch
@@ -91,6 +94,14 @@ class WebhookTarget:
         """Do nothing: nothing was sent."""
 
 
+def _key(secret: str) -> bytes:
+    text = secret.removeprefix("whsec_")
+    key = base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
+    if not _SHORTEST_KEY <= len(key) <= _LONGEST_KEY:
+        raise ValueError(f"the key has {len(key)} bytes")
+    return key
+
+
 async def _message(change: Change, contents: Contents) -> dict[str, JsonValue]:
     told: dict[str, JsonValue] = {
         "slug": change.slug,
@@ -101,7 +112,7 @@ async def _message(change: Change, contents: Contents) -> dict[str, JsonValue]:
         told |= await _page(change.after, contents)
     return {
         "type": "page.published" if change.after else "page.unpublished",
-        "timestamp": change.at.astimezone(UTC).isoformat().replace("+00:00", "Z"),
+        "timestamp": utc(change.at),
         "data": told,
     }
 
