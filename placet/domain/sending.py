@@ -30,11 +30,14 @@ MAX_TEXT = 200_000
 MAX_HTML = 400_000
 
 _MAX_REFERENCES = 50
-_ADDRESS = re.compile(
+ADDRESS = re.compile(
+    r"(?=[^@]{1,64}@)(?=.{6,254}$)"
     r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*"
     r"@([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?",
     re.ASCII,
 )
+"""The form of an address as SMTP takes it everywhere."""
+
 _MESSAGE_ID = re.compile(r"<[!-;=?A-~]{1,120}@[!-;=?A-~]{1,120}>", re.ASCII)
 _CONTENT_ID = re.compile(r"[A-Za-z0-9._%+@-]{1,100}", re.ASCII)
 _MEDIA_TYPE = re.compile(r"[a-z0-9][a-z0-9.+-]{0,60}/[a-z0-9][a-z0-9.+-]{0,80}", re.ASCII)
@@ -93,7 +96,7 @@ FileName = Annotated[str, BeforeValidator(_file_name), Field(max_length=LINE_LIM
 """What a file is called, without directories."""
 
 MailAddress = Annotated[
-    str, _in_form("a mail address", _ADDRESS, "bob@example.com"), Field(max_length=254)
+    str, _in_form("a mail address", ADDRESS, "bob@example.com"), Field(max_length=254)
 ]
 """An address as SMTP takes it everywhere: ASCII, the domain in lower case and its IDNA form."""
 

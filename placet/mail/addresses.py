@@ -12,12 +12,11 @@ from pydantic import ValidationError
 
 from placet.domain.errors import InvalidInputError
 from placet.domain.problems import Problem
-from placet.domain.sending import MAX_RECIPIENTS, Mailbox
+from placet.domain.sending import ADDRESS, MAX_RECIPIENTS, Mailbox
 from placet.domain.text import clean_text
 from placet.pipelines.explain import MAX_SHOWN, problems_in, refused
 
 _NAMED = re.compile(r"(?P<name>[^<>]*)<(?P<address>[^<>]*)>")
-_LOCAL = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+", re.ASCII)
 _ADDRESS_COLUMNS = ("email", "e-mail", "mail", "address")
 _NAME_COLUMNS = ("name", "full name")
 _MAX_WRITTEN = 2 * MAX_RECIPIENTS
@@ -38,17 +37,17 @@ def read_address(text: str) -> str:
     """
     local, _, domain = text.strip(" ").rpartition("@")
     try:
-        if not _LOCAL.fullmatch(local):
-            # The library says best what is wrong with it.
-            validate_email(text, check_deliverability=False, allow_smtputf8=False)
-        validate_email(f"{local}@example.com", check_deliverability=False, allow_smtputf8=False)
-        return f"{local}@{_ascii_domain(domain)}"
+        found = f"{local}@{_ascii_domain(domain)}"
+        if ADDRESS.fullmatch(found):
+            return found
+        # The library says best what is wrong with it.
+        validate_email(text, check_deliverability=False, allow_smtputf8=False)
+        reason = "not every mail server takes it"
     except EmailNotValidError as error:
-        shown = clean_text(text, 80, multiline=False, truncate=True)
-        reason = str(error).rstrip(".")
-        raise AddressError(
-            f"{shown!r} is not an address: {reason[:1].lower()}{reason[1:]}; correct it"
-        ) from None
+        said = str(error).rstrip(".")
+        reason = said[:1].lower() + said[1:]
+    shown = clean_text(text, 80, multiline=False, truncate=True)
+    raise AddressError(f"{shown!r} is not an address: {reason}; correct it")
 
 
 @lru_cache(maxsize=4096)
@@ -117,7 +116,7 @@ def _entries(text: str) -> Iterator[tuple[int, Any]]:
     lines = text.splitlines()
     first = next((line for line in lines if _counts(line)), "")
     dialect = ";" if first.count(";") > first.count(",") else ","
-    heads = [head.strip().casefold() for head in next(csv.reader([first], delimiter=dialect), [])]
+    heads = [head.strip(' "').casefold() for head in first.split(dialect)]
     column = next((heads.index(name) for name in _ADDRESS_COLUMNS if name in heads), None)
     if column is None:
         yield from ((number, line) for number, line in enumerate(lines, 1) if _counts(line))
@@ -125,7 +124,7 @@ def _entries(text: str) -> Iterator[tuple[int, Any]]:
     names = next((heads.index(name) for name in _NAME_COLUMNS if name in heads), None)
     reader = csv.reader(StringIO(text), delimiter=dialect)
     seen_heads = False
-    for row in reader:
+    for row in _rows(reader):
         if not any(cell.strip() for cell in row) or row[0].lstrip().startswith("#"):
             continue
         if not seen_heads:
@@ -134,6 +133,15 @@ def _entries(text: str) -> Iterator[tuple[int, Any]]:
         address = row[column] if column < len(row) else ""
         name = row[names].strip(" ") if names is not None and names < len(row) else ""
         yield reader.line_num, {"address": address, **({"name": name} if name else {})}
+
+
+def _rows(reader: Any) -> Iterator[list[str]]:
+    try:
+        yield from reader
+    except csv.Error as error:
+        raise AddressError(
+            f"line {reader.line_num} is no row of a table ({error}); save the list anew"
+        ) from None
 
 
 def _counts(line: str) -> bool:

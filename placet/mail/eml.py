@@ -4,6 +4,7 @@ It is taken apart and, once approved, written anew, so that nothing goes out tha
 What would get lost on the way (a signature over the bytes, an unknown header) is refused.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from email import policy
 from email.errors import HeaderDefect, MessageError
@@ -22,6 +23,8 @@ from placet.pipelines.explain import refused
 from placet.pipelines.pipeline import WithFiles
 
 MAX_EML_BYTES = 24 * 1024 * 1024
+_MAX_HEAD_BYTES = 256 * 1024
+_END_OF_HEAD = re.compile(rb"\r?\n\r?\n|\r\r")
 _MAX_DEPTH = 8
 _MAX_PARTS = 2 * MAX_ATTACHMENTS
 _WHAT = "this mail"
@@ -68,6 +71,11 @@ def taken_apart(content: bytes) -> tuple[dict[str, Any], tuple[MailFile, ...]]:
     Raises:
         InvalidInputError: With a line for each problem.
     """
+    end = _END_OF_HEAD.search(content)
+    if (end.start() if end else len(content)) > _MAX_HEAD_BYTES:
+        raise InvalidInputError(
+            "the headers of this mail are larger than 256 KiB; put its readers on a list"
+        )
     try:
         mail = BytesParser(EmailMessage, policy=policy.default).parsebytes(content)
         reading = _Reading()
