@@ -10,7 +10,6 @@ import unicodedata
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
-from pathlib import PurePosixPath
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -354,7 +353,8 @@ class Scope(Stored):
 
 def published_file(file: BundleFile) -> PublishedFile:
     """Return ``file`` as it goes out: named by its content, ending in what it is."""
-    stem = slug_of(PurePosixPath(file.path).stem)[:_PLAIN_NAME].strip("-") or "file"
+    name = file.path.rpartition("/")[2]
+    stem = slug_of(name.rpartition(".")[0] or name)[:_PLAIN_NAME].strip("-") or "file"
     return PublishedFile(
         name=f"files/{file.sha256[:16]}-{stem}{file.media_type.suffix}",
         path=file.path,

@@ -45,10 +45,13 @@ ALLOWED = {
         "placet.attestation",
         "placet.digest",
         "placet.domain",
+        "placet.mail",
         "placet.payments",
         "placet.pipelines",
         "placet.policy.service",
         "placet.ports",
+        "placet.publishing",
+        "pydantic",
         "temporalio",
     },
 }
