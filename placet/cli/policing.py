@@ -1,21 +1,17 @@
 """Check policies and people, and explain what a policy means for one request: no server needed."""
 
 from pathlib import Path
-from typing import Any
 
 from placet.cli import world
 from placet.cli.codes import Code
 from placet.cli.console import as_json, out, say
+from placet.cli.kinds import kind_of
 from placet.cli.submitting import read_request
-from placet.digest import MAX_BYTES, read_json
 from placet.directory import load_directory
-from placet.domain.errors import InvalidInputError
 from placet.pipelines.explain import path_text
-from placet.pipelines.pipeline import Pipeline
 from placet.policy.check import Severity, check
 from placet.policy.loader import load_policies
 from placet.policy.service import make_plan, open_stage
-from placet.registry import PIPELINES, pipeline_named
 from placet.settings import Settings
 
 
@@ -70,7 +66,7 @@ async def explain_request(file: str, *, pipeline: str | None, json: bool) -> int
     from placet.policy.explain import explain  # noqa: PLC0415 - its name is this function's too
 
     settings = Settings.from_environment()
-    kind = _pipeline(file, pipeline)
+    kind = kind_of(file, pipeline)
     read = await read_request(settings, kind, file)
     loaded = load_policies(settings.policies).for_pipeline(kind.name)
     plan = make_plan(
@@ -94,26 +90,6 @@ async def explain_request(file: str, *, pipeline: str | None, json: bool) -> int
     else:
         out(explain(plan, openings, time_zone=people.time_zone).rstrip("\n"))
     return Code.OK
-
-
-def _pipeline(file: str, name: str | None) -> Pipeline:
-    """Return the kind of request that a file holds: what it says, or the pipeline named."""
-    told = name or _named_in(file)
-    if told is None and len(PIPELINES) == 1:
-        return PIPELINES[0]
-    found = pipeline_named(str(told))
-    if found is None:
-        known = ", ".join(pipeline.name for pipeline in PIPELINES)
-        raise InvalidInputError(f"which kind of request is it? Say --pipeline, one of: {known}")
-    return found
-
-
-def _named_in(file: str) -> Any:
-    if file == "-" or Path(file).suffix.lower() != ".json":
-        return None
-    content, _ = world.read_bytes(file, MAX_BYTES)
-    raw = read_json(content)
-    return raw.get("pipeline") if isinstance(raw, dict) else None
 
 
 def print_reference(*, json: bool) -> int:

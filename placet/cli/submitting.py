@@ -1,19 +1,18 @@
 """Read a request's file and make a case of it, once."""
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
 from placet.cli import world
 from placet.cli.console import as_json, out, say
 from placet.cli.following import follow_to_end
+from placet.cli.records import records_of
 from placet.connections import connect_temporal, open_ledger
 from placet.digest import MAX_BYTES, read_json
-from placet.domain.errors import NotFoundError
-from placet.domain.ledger_rows import PublicationRow
 from placet.domain.plan import PersonRef
 from placet.pipelines.pipeline import File, Pipeline, Prepared, Surroundings, WithFiles
 from placet.policy.loader import load_policies
+from placet.ports import Ledger
 from placet.publishing.config import read_targets
 from placet.settings import Settings
 from placet.submission import Submission, submit
@@ -27,55 +26,31 @@ class Read(NamedTuple):
     files: tuple[File, ...]
 
 
-class LocalFiles:
-    """What can be known before a request is submitted: the files beside it."""
-
-    def __init__(self, files: Iterable[File]) -> None:
-        """Know ``files``."""
-        self._files = {file.sha256: file for file in files}
-
-    async def get_content(self, digest: str) -> bytes:
-        """Return a file by its SHA-256 (64 hex).
-
-        Raises:
-            NotFoundError: There is none.
-        """
-        if digest not in self._files:
-            raise NotFoundError(f"no file has the SHA-256 {digest[:64]}; name the file itself")
-        return self._files[digest].content
-
-    async def has_file(self, digest: str) -> bool:
-        """Say whether there is a file with this SHA-256."""
-        return digest in self._files
-
-    async def published(self, _: str) -> PublicationRow | None:
-        """Return what stands under a slug; only the ledger knows."""
-        return None
-
-    async def publications(self, _: str, limit: int = 100) -> list[PublicationRow]:  # noqa: ARG002
-        """Return what was done to a slug; only the ledger knows."""
-        return []
-
-
-async def read_request(settings: Settings, pipeline: Pipeline, file: str) -> Read:
+async def read_request(
+    settings: Settings, pipeline: Pipeline, file: str, ledger: Ledger | None = None
+) -> Read:
     """Read a request and check everything that can be checked before anybody is asked.
 
     Args:
         settings: Where the policies, the people and the rates are.
         pipeline: The request's kind.
         file: Its path, or ``-``.
+        ledger: To ask what is recorded; None before anything is.
 
     Raises:
         PlacetError: The message says what is wrong, and where.
     """
     read, path = pipeline.door.read, Path(file)
     if read is not None and file != "-" and path.suffix.lower() != ".json":
-        return await understood(settings, pipeline, read(path))
+        return await understood(settings, pipeline, read(path), ledger)
     content, directory = world.read_bytes(file, MAX_BYTES)
-    return await understood(settings, pipeline, pipeline.door.attach(read_json(content), directory))
+    found = pipeline.door.attach(read_json(content), directory)
+    return await understood(settings, pipeline, found, ledger)
 
 
-async def understood(settings: Settings, pipeline: Pipeline, found: WithFiles) -> Read:
+async def understood(
+    settings: Settings, pipeline: Pipeline, found: WithFiles, ledger: Ledger | None = None
+) -> Read:
     """Do what :func:`read_request` does, with a request that has been read."""
     snapshot = load_policies(settings.policies).for_pipeline(pipeline.name).snapshot
     files = tuple(found.files)
@@ -83,9 +58,9 @@ async def understood(settings: Settings, pipeline: Pipeline, found: WithFiles) -
         world.now(),
         snapshot.rates,
         snapshot.policy,
-        LocalFiles(files),
+        records_of(files, ledger),
         lambda: read_targets(settings).locations,
-        offline=True,
+        offline=ledger is None,
     )
     prepared = await pipeline.door.prepare(found.request, surroundings)
     requester = world.people(settings).require(prepared.requester).ref()
@@ -109,22 +84,35 @@ async def submit_file(
     """
     settings = Settings.from_environment()
     read = await read_request(settings, pipeline, file)
-    client = await connect_temporal(settings)
     async with open_ledger(settings) as ledger:
-        made = await submit(
-            client,
-            ledger,
-            pipeline.name,
-            read.prepared,
-            read.requester,
-            files=read.files,
-            key=key,
-            task_queue=settings.task_queue,
-        )
-        _tell(made, read, json=json)
-        if wait is None:
-            return 0
-        return await follow_to_end(ledger, made.request_id, wait, json=json)
+        return await submit_read(settings, ledger, pipeline, read, key=key, wait=wait, json=json)
+
+
+async def submit_read(  # noqa: PLR0913 - each is a separate part of the world
+    settings: Settings,
+    ledger: Ledger,
+    pipeline: Pipeline,
+    read: Read,
+    *,
+    key: str | None,
+    wait: float | None,
+    json: bool,
+) -> int:
+    """Do what :func:`submit_file` does, with a request that has been understood."""
+    made = await submit(
+        await connect_temporal(settings),
+        ledger,
+        pipeline.name,
+        read.prepared,
+        read.requester,
+        files=read.files,
+        key=key,
+        task_queue=settings.task_queue,
+    )
+    _tell(made, read, json=json)
+    if wait is None:
+        return 0
+    return await follow_to_end(ledger, made.request_id, wait, json=json)
 
 
 def _tell(made: Submission, read: Read, *, json: bool) -> None:

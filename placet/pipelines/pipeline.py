@@ -153,6 +153,38 @@ Raises InvalidInputError or NotFoundError, with a line for each problem.
 
 
 @dataclass(frozen=True)
+class Viewed:
+    """A revision and its plan, as somebody looks at them.
+
+    Attributes:
+        request: What the revision says, as JSON.
+        digest: Its own (64 hex), which a review names.
+        case: The case's id; None before it is submitted.
+        facts: What the policy's conditions saw.
+        findings: What the checks found; the plan carries the first 50.
+        scope: What the effect will touch.
+        effect_at: When the effect is to run; None for at once.
+        offline: Whether the ledger could not be asked.
+    """
+
+    request: Any
+    digest: str
+    case: str | None
+    facts: Facts
+    findings: tuple[Finding, ...]
+    scope: Mapping[str, JsonValue]
+    effect_at: datetime | None
+    offline: bool = False
+
+
+Preview = Callable[[Viewed, Records], Awaitable[bytes]]
+"""Makes one HTML page, complete in itself, that shows a revision and runs nothing.
+
+Raises NotFoundError when something that belongs to it is not stored any more.
+"""
+
+
+@dataclass(frozen=True)
 class Door:
     """How somebody's JSON becomes a request of one pipeline.
 
@@ -161,12 +193,16 @@ class Door:
         facts: What the conditions of its policy may look at, by name and kind.
         attach: Reads the files it names, from the directory in which it lies.
         read: Reads it from what is no JSON file, where its people write something else.
+        preview: Shows it to those who review it, where there is something to look at.
+        suffixes: How the names end of what ``read`` reads, such as ``.md``; empty for a directory.
     """
 
     prepare: Prepare
     facts: Mapping[str, FactKind]
     attach: Callable[[Any, Path], WithFiles] = _no_files
     read: Read | None = None
+    preview: Preview | None = None
+    suffixes: tuple[str, ...] = ()
 
 
 MakeEffects = Callable[..., Sequence[Callable[..., Any]]]

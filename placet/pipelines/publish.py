@@ -15,6 +15,7 @@ from placet.content.checks import Check, in_order
 from placet.content.document import Document, FrontMatter, read_document
 from placet.content.making import Made, make
 from placet.content.manifest import ManifestError, read_manifest
+from placet.content.preview import Shown, Subject, preview
 from placet.domain.content_rules import ContentRules
 from placet.domain.errors import ConflictError, InvalidInputError, NotFoundError, UnavailableError
 from placet.domain.facts import FactKind
@@ -28,7 +29,7 @@ from placet.domain.publication import (
     Source,
 )
 from placet.pipelines.explain import problems_in, refused
-from placet.pipelines.pipeline import Door, Prepared, Records, Surroundings, Targets
+from placet.pipelines.pipeline import Door, Prepared, Records, Surroundings, Targets, Viewed
 
 _WHAT = "this publication"
 _HISTORY = 1_000
@@ -256,4 +257,49 @@ FACTS = {
     "forbidden": FactKind.NUMBER,
 }
 
-DOOR = Door(prepare_publish, FACTS, attach_bundle, read_bundle)
+
+async def preview_publish(viewed: Viewed, records: Records) -> bytes:
+    """Show a publication; see ``Preview``.
+
+    Raises:
+        NotFoundError: Something that belongs to it is not stored any more.
+    """
+    request = PublishRequest.model_validate(viewed.request, extra="ignore")
+    scope = Scope.model_validate(viewed.scope)
+    now = await records.published(request.slug)
+    subject = Subject(
+        request=request,
+        digest=viewed.digest,
+        case=viewed.case,
+        scope=scope,
+        findings=viewed.findings,
+        count=int(str(viewed.facts.get("findings", len(viewed.findings)))),
+        effect_at=viewed.effect_at,
+        new=await _shown(records, scope.version),
+        old=await _shown(records, now.version if now else None),
+        asked=not viewed.offline,
+    )
+    return await asyncio.to_thread(preview, subject)
+
+
+async def _shown(records: Records, version: str | None) -> Shown | None:
+    if version is None:
+        return None
+    manifest = read_manifest(await records.get_content(version), version)
+    return Shown(
+        version=version,
+        manifest=manifest,
+        page=await records.get_content(manifest.page),
+        source=(await records.get_content(manifest.source)).decode("utf-8", "replace"),
+        files={file.sha256: await records.get_content(file.sha256) for file in manifest.files},
+    )
+
+
+DOOR = Door(
+    prepare_publish,
+    FACTS,
+    attach_bundle,
+    read_bundle,
+    preview_publish,
+    suffixes=(".md", ".markdown", ""),
+)
