@@ -22,8 +22,9 @@ from placet.ports import Deliveries
 _PAGE = 500
 _LOST_AT_MOST = 5
 """So many connections may break one after another before a round ends."""
-_REMEMBERED_FOR = 60
-"""How many seconds an answer is kept while the ledger does not: nobody else knows it."""
+PAUSE_SECONDS = 1.0
+_TRIES = 60
+"""So often an answer is recorded anew while the ledger is away: nobody else knows it."""
 
 Tell = Callable[[Counts], None]
 
@@ -183,14 +184,14 @@ class _Round:
         handover = Handover(
             place=row.place, status=answer.status, code=answer.code, reply=answer.reply
         )
-        for second in range(_REMEMBERED_FOR):
+        for tried in range(1, _TRIES + 1):
             try:
                 await self._mailing.record(handover)
                 break
             except UnavailableError:
-                if second == _REMEMBERED_FOR - 1:
+                if tried == _TRIES:
                     raise
-                await asyncio.sleep(1)
+                await asyncio.sleep(PAUSE_SECONDS)
         self._counts[DeliveryStatus.WAITING] -= 1
         self._counts[answer.status] += 1
         if answer.everybody:
