@@ -25,7 +25,7 @@ def _told(publication: Publication, row: TargetRow) -> str:
             return f"{row.target} shows {_version(row.before)} again"
         case TargetState.STUCK:
             maybe = _version(publication.version)
-            return f"{row.target} could not be put back and may show {maybe} ({row.why})"
+            return f"{row.target} could not be put back and may show {maybe}: {row.why}"
         case _:
             return f"{row.target} was not touched"
 

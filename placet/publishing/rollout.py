@@ -15,7 +15,7 @@ from placet.domain.errors import ConflictError, NotFoundError, PlacetError, Unav
 from placet.domain.ledger_rows import Publication, PublicationState, TargetRow, TargetState
 from placet.ports import Publishing
 from placet.publishing.contents import KeptContents
-from placet.publishing.target import Change, Target, Version
+from placet.publishing.target import Change, ForeignPageError, Target, Version
 
 _TOUCHED = {TargetState.SWITCHING, TargetState.SWITCHED}
 
@@ -111,6 +111,8 @@ class Rollout:
                 except UnavailableError as error:
                     away = error
                 except PlacetError as error:
+                    if isinstance(error.__cause__, ForeignPageError):
+                        await self._discard(row)
                     await self._records.mark(
                         self._permit, row.target, TargetState.STUCK, str(error)
                     )

@@ -165,23 +165,19 @@ class Press:
         edition: Edition | None,
         replaces: Edition | None = None,
         *,
-        slug: str = SLUG,
-        locations: Mapping[str, str] | None = None,
-        **changes: JsonValue,
+        planned: Mapping[str, JsonValue] | None = None,
     ) -> EffectOrder:
         """Return the order of an approved change to ``edition``; None takes the page away.
 
         Args:
             edition: What is to stand there.
             replaces: What people were told stands there.
-            slug: Which page.
-            locations: Where people were told it goes; everywhere, as it is listed now.
-            changes: Of what was planned, as nobody should ever.
+            planned: What the plan says otherwise than it should.
         """
         action = "publish" if edition else "unpublish"
         request = PublishRequest(
             action=action,
-            slug=slug,
+            slug=SLUG,
             title="Spring offer",
             requester="alice@example.com",
             document=edition.document if edition else None,
@@ -191,11 +187,11 @@ class Press:
             request,
             Scope(
                 action=action,
-                slug=slug,
+                slug=SLUG,
                 version=edition.digest if edition else None,
                 replaces=replaces.digest if replaces else None,
-                targets=dict(locations or self.targets.locations),
-            ).model_copy(update=changes),
+                targets=self.targets.locations,
+            ).model_copy(update=planned),
         )
 
     async def order(self, request: PublishRequest, scope: Scope) -> EffectOrder:

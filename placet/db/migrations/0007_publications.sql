@@ -171,7 +171,8 @@ begin
             using errcode = 'PLU02';
     end if;
     update effect.publication_target t
-       set state = mark_target.state, why = mark_target.why, away_since = null
+       set state = mark_target.state, why = mark_target.why,
+           away_since = case when t.state = mark_target.state then t.away_since end
      where t.permit_id = mark_target.permit_id and t.target = mark_target.target;
 end
 $$;
