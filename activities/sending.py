@@ -25,7 +25,8 @@ from placet.domain.delivery import (
 )
 from placet.domain.errors import ConflictError, PlacetError, UnavailableError
 from placet.domain.orders import EffectOrder, EffectResult
-from placet.domain.sending import Recipient, Scope, SendRequest, Stamp
+from placet.domain.recipients import Recipient
+from placet.domain.sending import Scope, SendRequest, Stamp
 from placet.mail.compose import Letter
 from placet.mail.mailing import Mailing
 from placet.mail.server import SmtpServer

@@ -1,8 +1,6 @@
 """A mail that somebody wants sent: its words, its files, and exactly whom it goes to."""
 
 import re
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal, NamedTuple, Self
 
@@ -10,13 +8,12 @@ from pydantic import BeforeValidator, Field, JsonValue, model_validator
 
 from placet.domain.base import Model, Stored
 from placet.domain.ledger import Hex64
-from placet.domain.people import MAX_ADDRESS, canonical
+from placet.domain.people import MAX_ADDRESS
 from placet.domain.text import LINE_LIMIT, Line, Text, clean_text
 
 PIPELINE = "send"
 EFFECT = "send"
 
-MAX_RECIPIENTS = 20_000
 MAX_NAMED = 100
 """The most people whom one mail names in To, Cc and Bcc; more belong on a list."""
 MAX_LISTS = 20
@@ -239,58 +236,6 @@ class SendRequest(Model):
         return self
 
 
-class Recipient(NamedTuple):
-    """One address that gets the mail once.
-
-    Attributes:
-        mailbox: Who.
-        own: Whether they get a mail of their own, which names only them.
-    """
-
-    mailbox: Mailbox
-    own: bool
-
-
-class Recipients(NamedTuple):
-    """Everybody who gets the mail, each once and in order, and how many were written twice."""
-
-    all: tuple[Recipient, ...]
-    duplicates: int
-
-
-def expanded(request: SendRequest, lists: Mapping[str, Sequence[Mailbox]]) -> Recipients:
-    """Return everybody who gets the mail: the first of several spellings of an address counts.
-
-    Args:
-        request: The mail.
-        lists: Who is on each list, by the SHA-256 of its file.
-
-    Raises:
-        ValueError: There are too many, or nobody.
-    """
-    found: dict[str, Recipient] = {}
-    written = 0
-    for mailbox, own in _written(request, lists):
-        written += 1
-        found.setdefault(canonical(mailbox.address), Recipient(mailbox, own))
-    if not found:
-        raise ValueError("nobody is on its lists; there is nobody to send it to")
-    if len(found) > MAX_RECIPIENTS:
-        raise ValueError(
-            f"it goes to {len(found):,} people, and at most {MAX_RECIPIENTS:,} are allowed in one "
-            "request; split the list"
-        )
-    return Recipients(tuple(found.values()), written - len(found))
-
-
-def _written(
-    request: SendRequest, lists: Mapping[str, Sequence[Mailbox]]
-) -> Iterable[tuple[Mailbox, bool]]:
-    yield from ((mailbox, False) for mailbox in request.named)
-    for each in request.lists:
-        yield from ((mailbox, True) for mailbox in lists[each.sha256])
-
-
 class Scope(Stored):
     """What the effect of a mail will do.
 
@@ -298,30 +243,15 @@ class Scope(Stored):
         recipients: SHA-256 of the expanded list of everybody who gets it.
         count: How many they are.
         domains: The domains with most recipients and how many each has; 20 at most.
-        preview: SHA-256 of the page that shows the mail.
     """
 
     recipients: Hex64
     count: int
     domains: dict[str, int]
-    preview: Hex64
 
     def to_plan(self) -> dict[str, JsonValue]:
         """Return it as ``Plan.scope`` carries it; ``Scope.model_validate`` reads it back."""
         return self.model_dump(mode="json")
-
-
-TOP_DOMAINS = 20
-
-
-def by_domain(recipients: Iterable[Recipient]) -> Counter[str]:
-    """Count recipients by domain."""
-    return Counter(recipient.mailbox.domain for recipient in recipients)
-
-
-def top_domains(counted: Counter[str]) -> dict[str, int]:
-    """Return the 20 domains with most recipients, the greatest first, then by name."""
-    return dict(sorted(counted.items(), key=lambda pair: (-pair[1], pair[0]))[:TOP_DOMAINS])
 
 
 class Stamp(NamedTuple):

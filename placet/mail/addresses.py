@@ -12,7 +12,8 @@ from pydantic import ValidationError
 
 from placet.domain.errors import InvalidInputError
 from placet.domain.problems import Problem
-from placet.domain.sending import ADDRESS, MAX_RECIPIENTS, Mailbox
+from placet.domain.recipients import MAX_RECIPIENTS
+from placet.domain.sending import ADDRESS, Mailbox
 from placet.domain.text import clean_text
 from placet.pipelines.explain import MAX_SHOWN, problems_in, refused
 

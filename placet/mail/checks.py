@@ -11,7 +11,8 @@ from placet.content.patterns import Text, forbidden
 from placet.content.secrets import secrets
 from placet.domain.content_rules import ContentRules
 from placet.domain.finding import Finding
-from placet.domain.sending import Attachment, Recipients, SendRequest, by_domain
+from placet.domain.recipients import Recipients, by_domain
+from placet.domain.sending import Attachment, SendRequest
 from placet.files import shown
 from placet.mail.html import Seen, looked_through
 

@@ -13,7 +13,8 @@ from email.policy import SMTP
 from email.utils import format_datetime
 from typing import Any
 
-from placet.domain.sending import Attachment, Mailbox, Recipient, SendRequest, Stamp
+from placet.domain.recipients import Recipient
+from placet.domain.sending import Attachment, Mailbox, SendRequest, Stamp
 
 _POLICY = SMTP.clone(cte_type="7bit")
 _END = "\r\n"

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 
 from placet.domain.delivery import Counts, DeliveryRow, DeliveryStatus, Handover
 from placet.domain.errors import UnavailableError
-from placet.domain.sending import Recipient
+from placet.domain.recipients import Recipient
 from placet.mail.compose import Letter
 from placet.mail.server import SmtpServer
 from placet.mail.smtp import Answer, Connection, LostError, ServerAwayError, connection

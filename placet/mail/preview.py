@@ -2,11 +2,14 @@
 
 import base64
 import html
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from string import Template
 
 from placet.content.page import security
-from placet.domain.sending import Recipients, SendRequest, by_domain, top_domains
+from placet.domain.finding import Finding
+from placet.domain.recipients import Recipients, by_domain, top_domains
+from placet.domain.sending import SendRequest
 from placet.files import size_text
 from placet.mail.checks import readable
 
@@ -32,10 +35,11 @@ _PAGE = Template("""\
 <meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="$security">
 <meta name="referrer" content="no-referrer">
-<title>$subject</title>
+<title>Preview: $subject</title>
 <style>$style</style>
 </head>
 <body>
+<p>Preview for review. This is not sent.</p>
 <h1>$subject</h1>
 <table>
 $head
@@ -46,15 +50,33 @@ $parts
 """)
 
 
-def preview(request: SendRequest, recipients: Recipients, files: Mapping[str, bytes]) -> bytes:
-    """Return the page that shows a mail.
+@dataclass(frozen=True)
+class Subject:
+    """A mail to be shown.
 
-    Args:
+    Attributes:
         request: The mail, whose HTML is harmless already.
         recipients: Everybody who gets it.
         files: Its attachments, by their SHA-256.
+        digest: Of the revision (64 hex), which a review names.
+        case: The case's id; None before it is submitted.
+        findings: What the checks found; the first 50.
+        count: How many they are in all.
     """
-    parts = [_recipients(recipients)]
+
+    request: SendRequest
+    recipients: Recipients
+    files: Mapping[str, bytes]
+    digest: str
+    case: str | None
+    findings: Sequence[Finding]
+    count: int
+
+
+def preview(subject: Subject) -> bytes:
+    """Return the page that shows a mail."""
+    request, files = subject.request, subject.files
+    parts = [_findings(subject), _recipients(subject.recipients)]
     if request.text is not None:
         parts.append(f"<h2>As text</h2>\n<pre>{_text(request.text)}</pre>")
     if request.html is not None:
@@ -67,13 +89,14 @@ def preview(request: SendRequest, recipients: Recipients, files: Mapping[str, by
         security=html.escape(f"{security(_STYLE, images='data:')}; style-src-attr 'unsafe-inline'"),
         subject=_text(request.subject),
         style=_STYLE,
-        head="\n".join(_row(name, value) for name, value in _head(request) if value),
+        head="\n".join(_row(name, value) for name, value in _head(subject) if value),
         parts="\n".join(parts),
     )
     return page.encode()
 
 
-def _head(request: SendRequest) -> list[tuple[str, str]]:
+def _head(subject: Subject) -> list[tuple[str, str]]:
+    request = subject.request
     return [
         ("From", str(request.sender)),
         ("Reply to", str(request.reply_to or "")),
@@ -83,8 +106,24 @@ def _head(request: SendRequest) -> list[tuple[str, str]]:
         ("Lists", ", ".join(each.name for each in request.lists)),
         ("Answers", request.references[-1] if request.references else ""),
         ("Unsubscribe", request.unsubscribe or ""),
-        ("Note", request.note or ""),
+        ("Asked by", request.requester),
+        ("Why", request.note or ""),
+        ("Case", subject.case or ""),
+        ("Digest to approve", subject.digest),
     ]
+
+
+def _findings(subject: Subject) -> str:
+    if not subject.count:
+        return "<p>The checks found nothing.</p>"
+    rows = "\n".join(
+        f"<tr><th>{_text(each.kind)}</th><td><code>{_text(each.where)}</code></td>"
+        f"<td>{_text(each.message)}</td></tr>"
+        for each in subject.findings
+    )
+    left = subject.count - len(subject.findings)
+    more = f"<p>and {left:,} more</p>" if left > 0 else ""
+    return f"<h2>{subject.count:,} findings</h2>\n<table>\n{rows}\n</table>{more}"
 
 
 def _recipients(recipients: Recipients) -> str:

@@ -11,31 +11,19 @@ from pydantic import ValidationError
 from placet.domain.content_rules import ContentRules
 from placet.domain.errors import ConflictError, InvalidInputError, NotFoundError
 from placet.domain.facts import FactKind
-from placet.domain.finding import Finding
 from placet.domain.problems import Problem
-from placet.domain.sending import (
-    Attachment,
-    Mailbox,
-    Recipient,
-    RecipientList,
-    Recipients,
-    Scope,
-    SendRequest,
-    by_domain,
-    expanded,
-    top_domains,
-)
+from placet.domain.recipients import Recipient, Recipients, by_domain, expanded, top_domains
+from placet.domain.sending import Attachment, Mailbox, RecipientList, Scope, SendRequest
 from placet.files import shown
 from placet.mail.addresses import read_list, read_mailbox
 from placet.mail.checks import MailCheck, check
 from placet.mail.eml import read_eml
 from placet.mail.files import MailFile, attach_files, media_type_of
 from placet.mail.html import active_content, harmless
-from placet.mail.preview import preview
+from placet.mail.preview import Subject, preview
 from placet.pipelines.explain import problems_in, refused
-from placet.pipelines.pipeline import Door, Prepared, Records, Surroundings, WithFiles
+from placet.pipelines.pipeline import Door, Prepared, Records, Surroundings, Viewed, WithFiles
 
-PREVIEW_TYPE = "text/html"
 RECIPIENTS_TYPE = "text/plain"
 
 _WHAT = "this mail"
@@ -190,14 +178,15 @@ async def prepare_mail(raw: Any, surroundings: Surroundings) -> Prepared:
     request = parse_mail(raw)
     mail = await understand(request, surroundings.records)
     rules = surroundings.policy.checks or ContentRules()
-    findings, page, everybody = await asyncio.to_thread(_looked_at, mail, rules)
+    findings = await asyncio.to_thread(check, mail.request, mail.recipients, mail.files, rules)
+    everybody = recipients_text(mail.recipients)
     counted = by_domain(mail.recipients.all)
     scope = Scope(
-        recipients=everybody.sha256,
+        recipients=hashlib.sha256(everybody).hexdigest(),
         count=len(mail.recipients.all),
         domains=top_domains(counted),
-        preview=page.sha256,
     )
+    kinds = [finding.kind for finding in findings]
     outside = sum(
         count for domain, count in counted.items() if not _inside(domain, request.sender.domain)
     )
@@ -220,28 +209,15 @@ async def prepare_mail(raw: Any, surroundings: Surroundings) -> Prepared:
             "attachment_bytes": sum(file.size for file in request.attachments),
             "has_html": request.html is not None,
             "findings": len(findings),
-            "finding_kinds": [*sorted({finding.kind for finding in findings})],
-            "secrets": sum(finding.kind == MailCheck.SECRET for finding in findings),
+            "finding_kinds": [*sorted(set(kinds))],
+            "secrets": kinds.count(MailCheck.SECRET),
+            "forbidden": kinds.count(MailCheck.FORBIDDEN),
         },
         contents=tuple(sorted({file.sha256 for _, file in _files(request)})),
         reference=request.reference,
         findings=tuple(findings),
         scope=scope.to_plan(),
-        made=(page, everybody),
-    )
-
-
-def _looked_at(mail: Understood, rules: ContentRules) -> tuple[list[Finding], MailFile, MailFile]:
-    """Check a mail, and make what is kept beside it: its preview, and whom it goes to."""
-    findings = check(mail.request, mail.recipients, mail.files, rules)
-    page = preview(mail.request, mail.recipients, mail.files)
-    everybody = recipients_text(mail.recipients)
-    return (
-        findings,
-        MailFile(hashlib.sha256(page).hexdigest(), "preview.html", PREVIEW_TYPE, page),
-        MailFile(
-            hashlib.sha256(everybody).hexdigest(), "recipients.txt", RECIPIENTS_TYPE, everybody
-        ),
+        made=(MailFile(scope.recipients, "recipients.txt", RECIPIENTS_TYPE, everybody),),
     )
 
 
@@ -278,6 +254,28 @@ FACTS = {
     "findings": FactKind.NUMBER,
     "finding_kinds": FactKind.TEXTS,
     "secrets": FactKind.NUMBER,
+    "forbidden": FactKind.NUMBER,
 }
 
-DOOR = Door(prepare_mail, FACTS, attach_files, read_mail)
+
+async def preview_mail(viewed: Viewed, records: Records) -> bytes:
+    """Show a mail; see ``Preview``.
+
+    Raises:
+        InvalidInputError: Something that belongs to it is not stored any more.
+    """
+    request = SendRequest.model_validate(viewed.request, extra="ignore")
+    mail = await understand(request, records)
+    subject = Subject(
+        request=request,
+        recipients=mail.recipients,
+        files=mail.files,
+        digest=viewed.digest,
+        case=viewed.case,
+        findings=viewed.findings,
+        count=int(str(viewed.facts.get("findings", len(viewed.findings)))),
+    )
+    return await asyncio.to_thread(preview, subject)
+
+
+DOOR = Door(prepare_mail, FACTS, attach_files, read_mail, preview_mail, suffixes=(".eml",))

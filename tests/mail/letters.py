@@ -4,7 +4,8 @@ import hashlib
 from datetime import UTC, datetime
 from typing import Any
 
-from placet.domain.sending import Recipient, SendRequest, Stamp
+from placet.domain.recipients import Recipient
+from placet.domain.sending import SendRequest, Stamp
 from placet.mail.compose import Letter
 
 STAMP = Stamp("ab" * 32, datetime(2026, 3, 2, 8, 30, tzinfo=UTC))

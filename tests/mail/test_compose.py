@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from placet.domain.sending import Mailbox, Recipient, SendRequest
+from placet.domain.recipients import Recipient
+from placet.domain.sending import Mailbox, SendRequest
 from tests.mail.letters import STAMP, attached, first, letter, mail
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256))
