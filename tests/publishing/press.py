@@ -133,10 +133,12 @@ class Press:
         writes_to: What the worker has for a ledger; the real one unless a test replaces it.
         listed: The list of targets as YAML; a test may change it.
         secrets: The environment that the list's secrets are in.
+        slug: The page it is about.
     """
 
-    def __init__(self, ledger: PostgresLedger, home: Path, listed: str) -> None:
+    def __init__(self, ledger: PostgresLedger, home: Path, listed: str, slug: str = SLUG) -> None:
         self.ledger = ledger
+        self.slug = slug
         self.writes_to: Ledger = ledger
         self.home = home
         self.listed = listed
@@ -177,7 +179,7 @@ class Press:
         action = "publish" if edition else "unpublish"
         request = PublishRequest(
             action=action,
-            slug=SLUG,
+            slug=self.slug,
             title="Spring offer",
             requester="alice@example.com",
             document=edition.document if edition else None,
@@ -187,7 +189,7 @@ class Press:
             request,
             Scope(
                 action=action,
-                slug=SLUG,
+                slug=self.slug,
                 version=edition.digest if edition else None,
                 replaces=replaces.digest if replaces else None,
                 targets=self.targets.locations,
@@ -197,7 +199,8 @@ class Press:
     async def order(self, request: PublishRequest, scope: Scope) -> EffectOrder:
         """Return the order of an approved request, its permit issued."""
         number = next(self._numbers)
-        case, permit = f"publish-{number}", sha(b"permit %d" % number)
+        case = f"publish-{self.slug}-{number}"
+        permit = sha(case.encode())
         content = canonical(request)
         await self.ledger.put_content(content, "application/json")
         issued: dict[str, JsonValue] = {
