@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from placet.domain.ledger import RecordedEvent
+from placet.domain.stopping import CANCELLATION
 from placet.domain.vocabulary import Kind
 
 
@@ -29,7 +30,9 @@ class _Told:
     def who(self) -> str:
         """Return who acted, and for whom."""
         actor = _object(self._body.get("actor"))
-        name = actor.get("name") or actor.get("address") or "somebody"
+        cancelled = self._body.get("channel") == CANCELLATION
+        nobody = "an administrator, in Temporal," if cancelled else "somebody"
+        name = actor.get("name") or actor.get("address") or nobody
         behalf = actor.get("on_behalf_of")
         behalf = behalf.get("id") if isinstance(behalf, dict) else behalf
         return f"{name} for {behalf}" if behalf else str(name)
@@ -140,10 +143,14 @@ _TOLD: dict[str, Callable[[_Told], str]] = {
     Kind.FAILED: lambda t: f"it cannot go on{t.because}",
     Kind.DECIDED: lambda t: f"{t.data('outcome')} by {t.data('by')}{t.because}",
     Kind.PERMIT_ISSUED: lambda t: f"a permit was issued for the {t.data('effect')}",
+    Kind.EFFECT_DUE: lambda _: "its time has come",
+    Kind.REVOKED: lambda t: f"{t.who} revoked the approval{t.because}",
+    Kind.STOP_REQUESTED: lambda t: f"{t.who} asked to stop it{t.because}",
     Kind.NOTIFIED: lambda t: f"wrote to {t.named('to')}: {t.data('notice').replace('_', ' ')}",
     Kind.NOTICE_FAILED: lambda t: f"could not write to {t.named('to')}{t.because}",
     Kind.PERMIT_CONSUMED: lambda _: "the permit was used",
     Kind.EFFECT_DONE: lambda t: t.data("summary"),
+    Kind.EFFECT_STOPPED: lambda t: f"stopped: {t.data('summary')}",
     Kind.EFFECT_FAILED: lambda t: f"it could not be carried out{t.because}",
     Kind.PAYMENT_REJECTED: lambda t: f"the bank rejected the payment{t.because}",
     Kind.PAYMENT_SETTLED: lambda _: "the bank has settled the payment",

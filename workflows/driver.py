@@ -80,7 +80,7 @@ class Driver:
     def should_renew(self) -> bool:
         """Say whether the history has grown long, and nothing is under way that would be lost."""
         return (
-            self.case.outcome is None
+            self.case.goes_on
             and not self.just_heard
             and workflow.info().is_continue_as_new_suggested()
             and self.inbox.can_be_carried
@@ -98,7 +98,7 @@ class Driver:
         await self._write(step, [entry], [_given(entry, step)])
 
     async def _wait(self) -> None:
-        self._alarm.set(self.case.next_due(), f"next due of {self.case.request_id}")
+        self._set_alarm()
         workflow.set_current_details(details(self.case))
         await workflow.wait_condition(
             lambda: bool(self.inbox) or self.closing or self.should_renew()
@@ -145,8 +145,8 @@ class Driver:
                 step = reception.misunderstood(case, malformed, entry.decision_id, now)
             case Cancellation() as asked:
                 step = stopping.cancelled(case, asked.reason, entry.decision_id, now)
-            case EffectResult():
-                step = progress.effect_done(case, now)
+            case EffectResult() as result:
+                step = progress.effect_ended(case, result, now)
             case ApplicationError() as error:
                 step = progress.effect_failed(case, error.message, now)
             case Undelivered() as notice:
@@ -275,7 +275,7 @@ class Driver:
         for notice in outcome.notices:
             self.courier.send(self.case, notice)
         if self.case.outcome is not None:
-            self._alarm.set(None, "")
+            self._set_alarm()
             workflow.set_current_details(details(self.case))
 
     def _receipted(self, given: Given, receipts: Sequence[Receipt]) -> Answer:
@@ -290,6 +290,9 @@ class Driver:
         if known is not None and known.answer == given.answer:
             self.case = reception.receipted(self.case, answer)
         return answer
+
+    def _set_alarm(self) -> None:
+        self._alarm.set(self.case.next_due(), f"next due of {self.case.request_id}")
 
     def _on_alarm(self, instant: datetime) -> None:
         self.inbox.put(Entry(Tick(), f"tick-{instant.isoformat()}"))

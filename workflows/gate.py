@@ -4,7 +4,7 @@ Everything that can move a case (signals, the update ``decide``, the timer, the 
 lands in one inbox, from which one driver takes it. A pipeline reads::
 
     outcome = await self.gate.approval()
-    if outcome.kind is Status.APPROVED:
+    if outcome.kind is Status.APPROVED and await self.gate.embargo():
         await self.gate.effect(PaymentActivities.pay)
     return await self.gate.close()
 """
@@ -12,26 +12,24 @@ lands in one inbox, from which one driver takes it. A pipeline reads::
 import asyncio
 from collections.abc import Callable, Sequence
 from datetime import timedelta
-from typing import Any
 
 from temporalio import workflow
 from temporalio.api.common.v1 import Payload
-from temporalio.common import RawValue, RetryPolicy
+from temporalio.common import RawValue
 from temporalio.exceptions import ActivityError, ApplicationError
 
 with workflow.unsafe.imports_passed_through():
     from pydantic import JsonValue, ValidationError
 
-    from placet.domain import progress
     from placet.domain.case import Case, Outcome
     from placet.domain.message import MAX_MESSAGE_BYTES, UPDATE, Malformed, parse
-    from placet.domain.orders import CaseResult, EffectOrder, EffectResult, GateState
-    from placet.domain.record import Record
+    from placet.domain.orders import CaseResult, EffectResult, GateState
     from placet.domain.review import Answer
-    from placet.domain.vocabulary import EffectState, Kind
+    from placet.domain.vocabulary import EffectState
 
+from workflows import effects
 from workflows.driver import Driver
-from workflows.durable import ALIVE
+from workflows.effects import EffectActivity
 from workflows.inbox import Cancellation, Entry, Inbox, Unread
 from workflows.journal import Journal
 from workflows.raw import plain
@@ -40,7 +38,6 @@ NO_REQUEST = RawValue(Payload())
 """What a workflow that was started without an argument has as its request: nothing."""
 
 EFFECT_ATTEMPT = timedelta(minutes=2)
-EFFECT_RETRY = RetryPolicy(maximum_interval=timedelta(minutes=1))
 
 
 class Doors:
@@ -61,20 +58,33 @@ class Doors:
 class Gate:
     """Stands between a pipeline and one case, from its request to its end."""
 
-    def __init__(self, pipeline: str, start: RawValue, effect: str | None = None) -> None:
+    def __init__(
+        self,
+        pipeline: str,
+        start: RawValue,
+        effect: str | None = None,
+        *,
+        stoppable: bool = False,
+    ) -> None:
         """Register the case's doors; messages may come before ``approval`` is called.
 
         Args:
             pipeline: The pipeline's name, as policies have it.
             start: What the workflow was started with: the request, or a continued run's state.
             effect: The name of what follows an approval, as permits have it.
+            stoppable: Whether that can be stopped half-way: ``EffectOrder`` says what it then does.
         """
         info = workflow.info()
         state = _carried(start) if info.continued_run_id else None
         case = (
             state.case
             if state
-            else Case(request_id=info.workflow_id, pipeline=pipeline, effect_name=effect)
+            else Case(
+                request_id=info.workflow_id,
+                pipeline=pipeline,
+                effect_name=effect,
+                stoppable=stoppable,
+            )
         )
         journal = Journal(state.events, state.steps) if state else Journal()
         self._driver = Driver(case, start, journal)
@@ -99,36 +109,35 @@ class Gate:
 
     async def approval(self) -> Outcome:
         """Wait for the case's outcome: by people, by rule or by time."""
-        while True:
-            self._task = asyncio.create_task(self._driver.run())
-            await self._until(lambda: self._case.outcome is not None or self._stopped())
-            self._check_driver()
-            if self._case.outcome is not None:
-                return self._case.outcome
-            # The driver has stopped for a continued run, unless something has come in since.
-            if self._driver.should_renew():
-                workflow.continue_as_new(self._state())
+        await self._drive(lambda: self._case.outcome is not None)
+        return self._outcome()
 
-    async def effect(self, activity: Callable[[Any, EffectOrder], Any]) -> EffectResult | None:
+    async def embargo(self) -> bool:
+        """Wait for the time of what was approved; at once when it has none.
+
+        Returns:
+            Whether the effect is to be run: not when the approval was revoked meanwhile.
+        """
+        await self._drive(lambda: not self._case.goes_on)
+        return self._case.effect is EffectState.PENDING
+
+    async def effect(
+        self, activity: EffectActivity, attempt: timedelta = EFFECT_ATTEMPT
+    ) -> EffectResult | None:
         """Run the effect of the approved revision, at most once.
 
         Args:
             activity: The method of an activity class that consumes the permit.
+            attempt: How long one attempt may take.
 
         Returns:
             What it came to; None when it cannot be run, which the ledger then says.
         """
-        running = workflow.start_activity_method(
-            activity,
-            self._effect_order(),
-            start_to_close_timeout=EFFECT_ATTEMPT,
-            heartbeat_timeout=ALIVE,
-            retry_policy=EFFECT_RETRY,
-            summary=f"{self._case.effect_name} of {self._case.request_id}",
-        )
-        await self._until(running.done)
+        if self._case.effect is not EffectState.PENDING:
+            message = f"the effect of {self._case.request_id} is {self._case.effect}, not pending"
+            raise RuntimeError(message)
         try:
-            self._result = done = running.result()
+            self._result = done = await self._run(activity, attempt)
             self._driver.journal.saw(done.receipt)
             report = Entry(done, "effect")
         except ActivityError as error:
@@ -140,12 +149,35 @@ class Gate:
         self._check_driver()
         return self._result
 
+    async def _run(self, activity: EffectActivity, attempt: timedelta) -> EffectResult:
+        """Run the effect until it ends, or until somebody has it stopped.
+
+        Raises:
+            ActivityError: It cannot be run.
+        """
+        order = effects.order(self._case, self._outcome(), self._driver.journal)
+        if not self._case.stopping:
+            running = effects.start(activity, order, attempt)
+            await self._until(lambda: running.done() or self._case.stopping)
+            if not running.done():
+                running.cancel()
+                await self._until(running.done)
+            try:
+                return running.result()
+            except ActivityError:
+                if not self._case.stopping:
+                    raise
+        # No attempt lives that could close what was begun.
+        running = effects.start(activity, order.model_copy(update={"stop": True}), attempt)
+        await self._until(running.done)
+        return running.result()
+
     async def close(self) -> CaseResult:
         """Let what is under way finish, answer whoever is still waiting, and return the result.
 
         Raises:
-            CancelledError: The case was withdrawn by a cancellation, and the ledger has it all;
-                whoever cancelled a workflow expects to see it as canceled.
+            CancelledError: The case was withdrawn, revoked or stopped by a cancellation, and the
+                ledger has it all; whoever cancelled a workflow expects to see it as canceled.
         """
         await self._until(lambda: self._driver.courier.idle)
         self._driver.closing = True
@@ -216,6 +248,19 @@ class Gate:
             "plan": case.plan.model_dump(mode="json") if case.plan else None,
         }
 
+    async def _drive(self, happened: Callable[[], bool]) -> None:
+        """Let the driver go on until something has happened, in as many runs as that takes."""
+        if self._task is None:
+            self._task = asyncio.create_task(self._driver.run())
+        while not happened():
+            await self._until(lambda: happened() or self._stopped())
+            self._check_driver()
+            if not happened():
+                # The driver has stopped for a continued run, unless something has come in since.
+                if self._driver.should_renew():
+                    workflow.continue_as_new(self._state())
+                self._task = asyncio.create_task(self._driver.run())
+
     async def _until(self, happened: Callable[[], bool]) -> None:
         """Wait. A cancellation ends no wait: it is one more thing that comes in.
 
@@ -233,9 +278,10 @@ class Gate:
                 self._inbox.put(self._cancellation)
 
     def _was_cancelled(self) -> bool:
-        """Say whether it was the cancellation that ended the case."""
+        """Say whether it was the cancellation that ended the case, or stopped its effect."""
         answer = self._cancellation.answer if self._cancellation else None
-        return answer is not None and answer.accepted
+        too_late = self._case.effect in (EffectState.DONE, EffectState.FAILED)
+        return answer is not None and answer.accepted and not too_late
 
     def _enter(self, content: Unread, key: str) -> Entry:
         entry = Entry(content, key, content.size)
@@ -244,33 +290,6 @@ class Gate:
         return entry
 
     # The end.
-
-    def _effect_order(self) -> EffectOrder:
-        case, outcome = self._case, self._outcome()
-        record = Record(
-            kind=Kind.PERMIT_CONSUMED,
-            at=outcome.at,
-            revision=case.revision,
-            digest=case.digest,
-            data={"permit": progress.permit_id(case), "effect": EffectState.PENDING.value},
-        )
-        done = record.model_copy(
-            update={
-                "kind": Kind.EFFECT_DONE,
-                "data": {**record.data, "effect": EffectState.DONE.value},
-            }
-        )
-        return EffectOrder(
-            request_id=case.request_id,
-            revision=case.revision,
-            permit=progress.permit_id(case),
-            effect=case.effect_name or "",
-            digest=case.digest or "",
-            plan=case.known_plan(),
-            approved=outcome.at,
-            consumed=self._driver.journal.seal(case, record),
-            done=self._driver.journal.seal(case, done),
-        )
 
     def _state(self) -> GateState:
         """Return what a continued run needs: also what has come in and not been taken."""

@@ -60,6 +60,7 @@ class Case(Stored):
         request_id: The workflow's id.
         pipeline: Its kind, such as ``expense``.
         effect_name: What follows an approval, such as ``payment``; None when nothing does.
+        stoppable: Whether the effect can be stopped half-way.
         status: Where it stands.
         revision: 1, and one more with each resubmission.
         digest: SHA-256 of the current revision's canonical JSON; None until planned.
@@ -77,11 +78,13 @@ class Case(Stored):
         notices: How many notices have been made.
         outcome: How it ended; None while it has not.
         effect: How far what was approved has come.
+        stopping: Whether somebody has asked for it to be stopped.
     """
 
     request_id: str
     pipeline: str
     effect_name: str | None = None
+    stoppable: bool = False
     status: Status = Status.PLANNING
     revision: int = 1
     digest: str | None = None
@@ -99,15 +102,29 @@ class Case(Stored):
     notices: int = 0
     outcome: Outcome | None = None
     effect: EffectState | None = None
+    stopping: bool = False
 
     def with_(self, **changes: object) -> Self:
         """Return the case with ``changes``."""
         return self.model_copy(update=changes)
 
     @property
+    def goes_on(self) -> bool:
+        """Say whether it waits: for people, or for the time of its effect."""
+        return self.outcome is None or self.effect is EffectState.WAITING
+
+    @property
     def revocable(self) -> bool:
-        """Say whether a cancellation still ends it; what has its outcome goes on to its end."""
-        return self.outcome is None
+        """Say whether it can still be withdrawn, what was approved be revoked, or be stopped."""
+        runs = self.effect is EffectState.PENDING
+        return self.goes_on or (runs and self.stoppable and not self.stopping)
+
+    @property
+    def effect_due(self) -> datetime | None:
+        """Return until when the effect waits, or None when it does not."""
+        if self.effect is not EffectState.WAITING:
+            return None
+        return self.known_plan().effect_at
 
     @property
     def wants_stage(self) -> bool:
@@ -157,7 +174,7 @@ class Case(Stored):
         """Return the next instant at which the case moves by itself, or None."""
         if self.stage is not None:
             return self.stage.next_due()
-        return self.changes_due
+        return self.changes_due or self.effect_due
 
     def known_plan(self) -> Plan:
         """Return the plan of a case that has one."""
@@ -179,7 +196,7 @@ class Case(Stored):
             ),
             "status": self.status.value,
             "stage": self.stage.plan.name if self.stage else None,
-            "due": _instant(due or self.changes_due),
+            "due": _instant(due or self.changes_due or self.effect_due),
             "outcome": (
                 {
                     "kind": self.outcome.kind.value,

@@ -132,16 +132,18 @@ def changes_wanted(draft: Draft, reason: str) -> None:
 
 def end(draft: Draft, kind: Status, by: DecidedBy, reason: str) -> None:
     """Give the case its outcome; an approval with an effect gets its permit."""
-    case, stage = draft.case, draft.case.stage
+    case, stage, plan = draft.case, draft.case.stage, draft.case.plan
     draft.record(Kind.DECIDED, reason=reason, data={"outcome": kind.value, "by": by.value})
     effect = case.effect_name if kind is Status.APPROVED else None
+    effect_at = plan.effect_at if effect and plan else None
+    later = effect_at if effect_at is not None and effect_at > draft.now else None
     draft.set(
         status=kind,
         outcome=Outcome(kind=kind, by=by, reason=reason, at=draft.now),
         stage=None,
         held=(),
         changes_due=None,
-        effect=EffectState.PENDING if effect else None,
+        effect=(EffectState.WAITING if later else EffectState.PENDING) if effect else None,
     )
     if effect:
         draft.record(
@@ -154,8 +156,11 @@ def end(draft: Draft, kind: Status, by: DecidedBy, reason: str) -> None:
                 "expires": None,
             },
         )
-    if case.plan is not None:
-        draft.notify(NoticeKind.DECIDED, (case.plan.requester,), f"{kind.value}: {reason}")
+    if plan is not None:
+        text = f"{kind.value}: {reason}"
+        if later is not None:
+            text = f"{text}; the {effect} waits until {utc(later)}"
+        draft.notify(NoticeKind.DECIDED, (plan.requester,), text)
 
 
 def withdraw(draft: Draft, reason: str, waiting: tuple[PersonRef, ...]) -> None:
@@ -168,6 +173,10 @@ def too_late(case: Case, what: str) -> str:
     """Say that ``what`` changes nothing, because the case has its outcome."""
     outcome = case.outcome
     was = f"{outcome.kind} by {outcome.by} at {utc(outcome.at)}" if outcome else case.status
+    if case.effect in {EffectState.REVOKED, EffectState.STOPPED}:
+        was = f"{was} and {case.effect} since"
+    elif case.stopping and case.effect is EffectState.PENDING:
+        was = f"{was} and is being stopped"
     return f"the case was {was}; {what} came too late and changes nothing"
 
 

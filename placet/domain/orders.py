@@ -136,6 +136,13 @@ class NoticeOrder(Stored):
 class EffectOrder(Stored):
     """Run what was approved, exactly once.
 
+    An effect that can be stopped is cancelled while it runs. It then begins nothing new, writes
+    ``stopped`` instead of ``done`` in the transaction that ends it, and returns a result that says
+    ``stopped``. When no attempt lives to do so, the order comes once more with ``stop``: whatever
+    was begun or not, nothing new is done, the permit is consumed if it was not, and what was left
+    undone is told in the same way. Such a run needs nothing but the ledger, and is idempotent. An
+    effect that was done before returns that, as always.
+
     Attributes:
         permit: The permit's id (64 hex): the key of the effect.
         digest: The approved revision; the effect refuses content with another.
@@ -143,7 +150,10 @@ class EffectOrder(Stored):
         approved: When the case was approved: the effect's own time stamps come from it, so that a
             second run makes the same bytes.
         consumed: The event to append in the transaction that consumes the permit.
-        done: The event to append in the same transaction; the effect fills in its data.
+        done: The event that says that the effect has run. The effect appends it in the transaction
+            that makes it true, and adds a ``summary`` of one line and its facts to its data.
+        stopped: Likewise, instead of ``done``, when the effect was stopped.
+        stop: Do nothing new: the effect is to be stopped.
     """
 
     request_id: str
@@ -155,6 +165,8 @@ class EffectOrder(Stored):
     approved: AwareDatetime
     consumed: LedgerEvent
     done: LedgerEvent
+    stopped: LedgerEvent
+    stop: bool = False
 
 
 class EffectResult(Stored):
@@ -164,11 +176,13 @@ class EffectResult(Stored):
         summary: One line for people.
         facts: What is known of it.
         receipt: Of the last event that its transaction has written.
+        stopped: Whether it was stopped before all of it was done.
     """
 
     summary: str
     facts: dict[str, JsonValue] = Field(default_factory=dict)
     receipt: Receipt | None = None
+    stopped: bool = False
 
 
 class CaseResult(Stored):

@@ -18,16 +18,18 @@ from placet.domain.deciding import (
     unstick,
 )
 from placet.domain.draft import Draft
+from placet.domain.orders import EffectResult
 from placet.domain.plan import DeadlineAction, Opening, Plan, Roster, Seat, utc
 from placet.domain.record import NoticeKind, Undelivered
 from placet.domain.review import Actor
+from placet.domain.revoking import concerned
 from placet.domain.stage import OpenStage
 from placet.domain.text import problem_text
 from placet.domain.vocabulary import DecidedBy, EffectState, Kind, Status
 from placet.domain.voting import count_held
 
 __all__ = [
-    "effect_done",
+    "effect_ended",
     "effect_failed",
     "opened",
     "permit_id",
@@ -193,11 +195,14 @@ def _shown(seat: Seat) -> JsonValue:
 
 
 def timers_fired(case: Case, now: datetime) -> Step:
-    """Do what is due by ``now``: remind, escalate, extend, decide."""
+    """Do what is due by ``now``: remind, escalate, extend, decide, let the effect begin."""
     draft = Draft(case, now)
     if case.changes_due is not None and case.changes_due <= now:
         reason = "the requested changes did not come in time"
         end(draft, Status.EXPIRED, DecidedBy.TIMEOUT, reason)
+    elif case.effect_due is not None and case.effect_due <= now:
+        draft.set(effect=EffectState.PENDING)
+        draft.record(Kind.EFFECT_DUE)
     elif case.stage is not None:
         _stage_timers(draft)
     return draft.done()
@@ -278,10 +283,15 @@ def notice_failed(case: Case, undelivered: Undelivered, now: datetime) -> Step:
     return draft.done()
 
 
-def effect_done(case: Case, now: datetime) -> Step:
-    """Take that the effect has run; its own transaction has recorded it."""
+def effect_ended(case: Case, result: EffectResult, now: datetime) -> Step:
+    """Take that the effect is done, or was stopped; its own transaction has recorded it."""
     draft = Draft(case, now)
-    draft.set(effect=EffectState.DONE)
+    draft.set(effect=EffectState.STOPPED if result.stopped else EffectState.DONE)
+    if result.stopped:
+        draft.notify(NoticeKind.EFFECT_STOPPED, concerned(case), result.summary)
+    elif case.stopping:
+        text = f"it was done before it could be stopped: {result.summary}"
+        draft.notify(NoticeKind.EFFECT_DONE, concerned(case), text)
     return draft.done()
 
 

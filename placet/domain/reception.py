@@ -9,6 +9,7 @@ from placet.domain.handover import reassign
 from placet.domain.message import Malformed
 from placet.domain.plan import PersonRef
 from placet.domain.review import Answer, Call, RefusedError
+from placet.domain.revoking import may_take_back, take_back
 from placet.domain.text import TEXT_LIMIT, clean_text
 from placet.domain.vocabulary import Action, Kind, Refusal
 from placet.domain.voting import of_this_revision, review
@@ -174,6 +175,9 @@ def _take(draft: Draft, call: Call) -> str:
 
 
 def _withdraw(draft: Draft, call: Call) -> str:
+    if draft.case.outcome is not None:
+        may_take_back(draft.case, call)
+        return take_back(draft, call)
     _by_requester(draft.case, call, "withdraw")
     waiting = draft.case.awaited
     draft.record(Kind.WITHDRAWN, call=call)
@@ -182,7 +186,9 @@ def _withdraw(draft: Draft, call: Call) -> str:
 
 
 def _in_time(case: Case, call: Call) -> None:
-    if case.outcome is not None and call.message.action is not Action.COMMENT:
+    if case.outcome is None or call.message.action is Action.COMMENT:
+        return
+    if call.message.action is not Action.WITHDRAW or not case.revocable:
         raise RefusedError(Refusal.LATE, too_late(case, call.message.action))
 
 

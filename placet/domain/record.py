@@ -49,6 +49,8 @@ class NoticeKind(StrEnum):
     DECIDED = "decided"
     EFFECT_DONE = "effect_done"
     EFFECT_FAILED = "effect_failed"
+    EFFECT_STOPPED = "effect_stopped"
+    REVOKED = "revoked"
 
 
 class Undelivered(Stored):

@@ -7,6 +7,7 @@ from placet.domain.deciding import end, too_late, withdraw
 from placet.domain.draft import Draft
 from placet.domain.record import NoticeKind
 from placet.domain.review import Answer
+from placet.domain.revoking import take_back
 from placet.domain.text import TEXT_LIMIT, clean_text, problem_text
 from placet.domain.vocabulary import DecidedBy, Kind, Refusal, Status
 
@@ -17,7 +18,8 @@ CANCELLATION = "temporal-cancel"
 def cancelled(case: Case, reason: str, decision_id: str, now: datetime) -> Step:
     """Take that an administrator has cancelled the workflow in Temporal.
 
-    A case without an outcome is withdrawn. For any other it is too late: what was decided goes on.
+    A case without an outcome is withdrawn; what waits for its time is revoked, and what runs and
+    can be stopped is stopped. Else it is too late: what was decided goes on.
     """
     draft = Draft(case, now)
     told = clean_text(reason, TEXT_LIMIT, truncate=True)
@@ -29,6 +31,8 @@ def cancelled(case: Case, reason: str, decision_id: str, now: datetime) -> Step:
             reason=text,
             data={"refusal": Refusal.LATE.value, "action": "cancel", "said": told},
         )
+    elif case.outcome is not None:
+        text = take_back(draft, channel=CANCELLATION, reason=told)
     else:
         text = told or "cancelled by an administrator"
         waiting = case.awaited

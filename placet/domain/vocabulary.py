@@ -34,11 +34,15 @@ class Kind(StrEnum):
     DEADLINE_PASSED = "timer:stage:deadline_passed"
     FAILED = "system:case:failed"
     DECIDED = "system:case:decided"
+    EFFECT_DUE = "timer:effect:due"
+    REVOKED = "person:effect:revoked"
+    STOP_REQUESTED = "person:effect:stop_requested"
     PERMIT_ISSUED = "system:permit:issued"
     NOTIFIED = "system:notice:sent"
     NOTICE_FAILED = "system:notice:failed"
     PERMIT_CONSUMED = "effect:permit:consumed"
     EFFECT_DONE = "effect:run:done"
+    EFFECT_STOPPED = "effect:run:stopped"
     EFFECT_FAILED = "effect:run:failed"
     PAYMENT_REJECTED = "bank:payment:rejected"
     PAYMENT_SETTLED = "bank:payment:settled"
@@ -110,8 +114,15 @@ class Refusal(StrEnum):
 
 
 class EffectState(StrEnum):
-    """How far the effect of an approved case has come."""
+    """How far the effect of an approved case has come.
 
+    It waits for its time, or is pending at once. What waits can be revoked; what is pending may be
+    stopped half-way.
+    """
+
+    WAITING = "waiting"
     PENDING = "pending"
     DONE = "done"
     FAILED = "failed"
+    REVOKED = "revoked"
+    STOPPED = "stopped"

@@ -16,6 +16,8 @@ _SUBJECTS = {
     NoticeKind.DECIDED: "Decided",
     NoticeKind.EFFECT_DONE: "Done",
     NoticeKind.EFFECT_FAILED: "Approved, but it could not be carried out",
+    NoticeKind.EFFECT_STOPPED: "Stopped half-way",
+    NoticeKind.REVOKED: "The approval was taken back",
 }
 _ASKS = {NoticeKind.REVIEW_WANTED, NoticeKind.REMINDER, NoticeKind.ESCALATION}
 

@@ -32,7 +32,7 @@ from placet.domain.plan import (
 )
 from placet.domain.review import Answer
 from placet.domain.stage import OpenStage
-from placet.domain.vocabulary import Action, DecidedBy, Kind, Refusal, Status
+from placet.domain.vocabulary import Action, DecidedBy, EffectState, Kind, Refusal, Status
 from tests.support.cases import Timers, World, away, digest, group, level, message, person, stage
 from tests.support.quorum import Voter, possible
 
@@ -129,8 +129,15 @@ malformed = broken.map(lambda data: parse("approve", [("json/plain", data)], "si
 class CaseMachine(RuleBasedStateMachine):
     """One case among people who come and go."""
 
-    @initialize(drawn=plans(), managed=st.sampled_from(["ann", "bob", None]))
-    def submit(self, drawn: Drawn, managed: str | None) -> None:
+    @initialize(
+        drawn=plans(),
+        managed=st.sampled_from(["ann", "bob", None]),
+        effect_after=st.none() | st.integers(10, 900),
+        stoppable=st.booleans(),
+    )
+    def submit(
+        self, drawn: Drawn, managed: str | None, effect_after: int | None, *, stoppable: bool
+    ) -> None:
         """Draw a policy and submit the request."""
         self.firsts: dict[str, Answer] = {}
         self.votes: list[Voter] = []
@@ -150,7 +157,15 @@ class CaseMachine(RuleBasedStateMachine):
                 manager=managed,
             ),
         }
-        self.world = World(people, stages, timers, max_rounds=MAX_ROUNDS, watch=self.look_at)
+        self.world = World(
+            people,
+            stages,
+            timers,
+            max_rounds=MAX_ROUNDS,
+            effect_after=effect_after,
+            stoppable=stoppable,
+            watch=self.look_at,
+        )
 
     # What people do.
 
@@ -225,9 +240,31 @@ class CaseMachine(RuleBasedStateMachine):
     def withdraw(self, who: str) -> None:
         """Let anybody try to withdraw it."""
         before = self.world.case
-        if self.world.send("withdraw", who).accepted:
-            assert before.outcome is None
+        if self.world.send("withdraw", who).accepted and before.outcome is None:
             assert self.world.ending == ("withdrawn", "people")
+
+    @precondition(lambda self: self.world.case.status is Status.APPROVED)
+    @rule(who=callers | st.sampled_from(["rita", "root", "ann", "bob"]))
+    def take_back(self, who: str) -> None:
+        """Let anybody try to take it back: those who asked, approved or administer may."""
+        before = self.world.case
+        answer = self.world.send("withdraw", who)
+        if answer.accepted:
+            assert before.revocable
+            approvers = {
+                name
+                for review in before.reviews
+                if review.action is Action.APPROVE and review.counts
+                for name in (review.person.id, review.on_behalf_of and review.on_behalf_of.id)
+            }
+            person = self.world.directory.resolve(who)
+            assert person is not None
+            assert person.id in {"rita", "root", *approvers}
+        after = self.world.case
+        revoked = before.effect is EffectState.WAITING and answer.accepted
+        assert (after.effect is EffectState.REVOKED) == (
+            revoked or before.effect is EffectState.REVOKED
+        )
 
     # What happens to people.
 
@@ -354,7 +391,8 @@ class CaseMachine(RuleBasedStateMachine):
         """Nothing waits without a timer and a person."""
         case = self.world.case
         waits = case.status in {Status.PENDING, Status.CHANGES_REQUESTED}
-        assert waits == (case.next_due() is not None) == (case.outcome is None)
+        assert waits == (case.outcome is None)
+        assert (case.next_due() is not None) == (waits or case.effect is EffectState.WAITING)
         assert (case.stage is None) == (not case.waiting_for())
 
     @invariant()
@@ -366,6 +404,13 @@ class CaseMachine(RuleBasedStateMachine):
             self.world.case.status is Status.APPROVED
         )
         assert self.world.case.rounds <= MAX_ROUNDS
+
+    @invariant()
+    def a_permit_is_revoked_or_used(self) -> None:
+        """What is revoked never becomes due, and what is due is never revoked."""
+        ended = {Kind.EFFECT_DUE, Kind.REVOKED}
+        assert sum(kind in ended for kind in self.world.kinds) <= 1
+        assert self.world.kinds.count(Kind.STOP_REQUESTED) <= 1
 
     def teardown(self) -> None:
         """Nobody does anything any more: the timers alone bring it to an end, in few steps."""
@@ -379,6 +424,7 @@ class CaseMachine(RuleBasedStateMachine):
             world.now = max(world.now, due)
             world.turn()
         assert world.case.outcome is not None
+        assert world.case.effect is not EffectState.WAITING
 
 
 @pytest.mark.rule(number=3)

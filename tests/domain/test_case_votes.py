@@ -5,6 +5,7 @@ import cProfile
 import pytest
 
 from placet.domain import progress, reception
+from placet.domain.orders import EffectResult
 from placet.domain.plan import RuleDecision, TakeOver
 from placet.domain.record import NoticeKind
 from placet.domain.review import Call
@@ -277,7 +278,7 @@ def test_a_verified_review_keeps_its_signature_and_a_claimed_one_does_not() -> N
 def test_the_effects_report_is_all_that_follows_an_approval() -> None:
     world = World(people("ann"), (stage("first", group("first", "ann")),))
     world.send("approve", "ann")
-    done = progress.effect_done(world.case, world.now)
+    done = progress.effect_ended(world.case, EffectResult(summary="paid"), world.now)
     assert done.records == ()
     failed = progress.effect_failed(world.case, "\ud800" * 9_000_000, world.now)
     assert failed.case.outcome == world.case.outcome

@@ -231,6 +231,7 @@ class Press:
             approved=APPROVED,
             consumed=permit_consumed(permit, case),
             done=event("effect:run:done", request=case, step=permit, data={"effect": "done"}),
+            stopped=event("effect:run:stopped", request=case, step=permit),
         )
 
     async def run(self, order: EffectOrder) -> EffectResult:

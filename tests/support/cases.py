@@ -38,14 +38,21 @@ from placet.domain.plan import (
 from placet.domain.record import Notice, Record
 from placet.domain.review import Answer, Call
 from placet.domain.roster import roster
-from placet.domain.vocabulary import Action, Kind
+from placet.domain.vocabulary import Action, EffectState, Kind
 
 BEGIN = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 REQUESTER = "rita"
 ORIGIN = Origin(
     namespace="default", workflow_id="expense-1", first_run_id="r1", run_id="r1", task_queue="q"
 )
-AFTER_THE_OUTCOME = {Kind.LATE, Kind.REFUSED, Kind.COMMENTED}
+AFTER_THE_OUTCOME = {
+    Kind.LATE,
+    Kind.REFUSED,
+    Kind.COMMENTED,
+    Kind.EFFECT_DUE,
+    Kind.REVOKED,
+    Kind.STOP_REQUESTED,
+}
 
 Person = dict[str, Any]
 """A person as a directory's file has them."""
@@ -140,6 +147,8 @@ class World:
         people: The directory's entries by id; change them and the next turn sees it.
         stages: What the plan asks for.
         timers: By stage; the default for those not named.
+        effect_after: How many hours after the beginning the effect is to run; None for at once.
+        stoppable: Whether the effect can be stopped half-way.
         case: As it stands.
         records: All that it has left for the ledger.
         watch: Called with each step and the case before it.
@@ -150,6 +159,8 @@ class World:
     timers: dict[str, Timers] = field(default_factory=dict)
     max_rounds: int = 5
     effect: str | None = "payment"
+    effect_after: float | None = None
+    stoppable: bool = False
     now: datetime = BEGIN
     case: Case = field(init=False)
     records: list[Record] = field(default_factory=list)
@@ -160,7 +171,12 @@ class World:
     def __post_init__(self) -> None:
         """Submit the request."""
         self.people.setdefault(REQUESTER, person(REQUESTER))
-        self.case = Case(request_id="expense-1", pipeline="expense", effect_name=self.effect)
+        self.case = Case(
+            request_id="expense-1",
+            pipeline="expense",
+            effect_name=self.effect,
+            stoppable=self.stoppable,
+        )
         self.take(progress.planned(self.case, self.plan(), digest(1), self.now))
         self.open()
 
@@ -181,6 +197,9 @@ class World:
             stages=tuple(self.stages),
             max_rounds=self.max_rounds,
             facts={"total": "120.00"},
+            effect_at=(
+                None if self.effect_after is None else BEGIN + timedelta(hours=self.effect_after)
+            ),
         )
 
     # What the gate does.
@@ -398,6 +417,10 @@ def _check_outcome(before: Case, step: Step) -> None:
     assert (told.outcome, told.status, told.stage) == (before.outcome, before.status, None)
     assert (told.reviews, told.revision) == (before.reviews, before.revision)
     assert {record.kind for record in step.records} <= AFTER_THE_OUTCOME
+    if told.effect is not before.effect:
+        assert before.effect in {EffectState.WAITING, EffectState.PENDING}
+    if EffectState.REVOKED in {told.effect, before.effect}:
+        assert {before.effect, told.effect} <= {EffectState.WAITING, EffectState.REVOKED}
 
 
 def _check_people(case: Case) -> None:
