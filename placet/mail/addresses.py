@@ -114,7 +114,8 @@ def read_list(content: bytes) -> tuple[Mailbox, ...]:
 
 def _entries(text: str) -> Iterator[tuple[int, Any]]:
     """Yield each entry with the number of its line."""
-    lines = text.splitlines()
+    # Not splitlines(): to it characters end a line that no editor shows as its end.
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     first = next((line for line in lines if _counts(line)), "")
     dialect = ";" if first.count(";") > first.count(",") else ","
     heads = [head.strip(' "').casefold() for head in first.split(dialect)]
@@ -123,7 +124,7 @@ def _entries(text: str) -> Iterator[tuple[int, Any]]:
         yield from ((number, line) for number, line in enumerate(lines, 1) if _counts(line))
         return
     names = next((heads.index(name) for name in _NAME_COLUMNS if name in heads), None)
-    reader = csv.reader(StringIO(text), delimiter=dialect)
+    reader = csv.reader(StringIO("\n".join(lines)), delimiter=dialect)
     seen_heads = False
     for row in _rows(reader):
         if not any(cell.strip() for cell in row) or row[0].lstrip().startswith("#"):
