@@ -8,7 +8,7 @@ next run goes on where one has died. Whom that one was serving is in doubt, and 
 import asyncio
 import hashlib
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 from pydantic import JsonValue
 from temporalio import activity
@@ -64,54 +64,47 @@ class SendingActivities:
                 for it.
         """
         with permanent():
-            mailing, begun = await self._begun(order)
+            server = self._server
+            if server is None and not order.stop:
+                raise UnavailableError(
+                    "there is no mail server: set PLACET_SMTP_URL for the workers and start them "
+                    "again; the mail then goes out"
+                )
+            mail = await self._approved(order)
+            letter = Letter(mail.request, mail.files, Stamp(order.permit, order.approved))
+            holder = uuid.uuid4().hex
+            begun = await self._begun(order, mail.recipients.all, letter, holder)
             if begun.ending is not None:
-                return await self._report(order, mailing.holder, begun.ending)
-            ending = await _handed_over(mailing, begun)
-            return await self._report(order, mailing.holder, ending)
+                ending = begun.ending
+            elif order.stop or server is None:
+                ending = Ending.STOPPED
+            else:
+                mailing = Mailing(
+                    book=self._book,
+                    server=server,
+                    permit_id=order.permit,
+                    holder=holder,
+                    sender=mail.request.sender.address,
+                    letter=letter,
+                    recipients=mail.recipients.all,
+                )
+                ending = await _handed_over(mailing, begun)
+            return await self._report(order, holder, ending)
 
-    @activity.defn(name="sending.stop")
-    async def stop(self, order: EffectOrder) -> EffectResult:
-        """Stop a mail that nobody is sending at the moment, and report it.
-
-        Raises:
-            ApplicationError: The content is not what was approved, or the permit is for something
-                else.
-        """
-        with permanent():
-            mailing, begun = await self._begun(order)
-            return await self._report(order, mailing.holder, begun.ending or Ending.STOPPED)
-
-    async def _begun(self, order: EffectOrder) -> tuple[Mailing, MailingRow]:
+    async def _begun(
+        self, order: EffectOrder, recipients: Sequence[Recipient], letter: Letter, holder: str
+    ) -> MailingRow:
         """Consume the permit and record everybody, or take over from the run before."""
-        if self._server is None:
-            raise UnavailableError(
-                "there is no mail server: set PLACET_SMTP_URL for the workers and start them "
-                "again; the mail then goes out"
-            )
-        mail = await self._approved(order)
-        letter = Letter(mail.request, mail.files, Stamp(order.permit, order.approved))
-        recipients: tuple[Recipient, ...] = mail.recipients.all
         entry = MailingEntry(
             permit_id=order.permit,
             request=order.request_id,
             digest=order.digest,
-            recipients=_digest(recipients_text(mail.recipients)),
-            holder=uuid.uuid4().hex,
+            recipients=Scope.model_validate(order.plan.scope).recipients,
+            holder=holder,
             addresses=tuple(recipient.mailbox.address for recipient in recipients),
             message_ids=tuple(map(letter.message_id, recipients)),
         )
-        begun = await self._book.begin(entry, [order.consumed])
-        mailing = Mailing(
-            book=self._book,
-            server=self._server,
-            permit_id=order.permit,
-            holder=entry.holder,
-            sender=mail.request.sender.address,
-            letter=letter,
-            recipients=recipients,
-        )
-        return mailing, begun.mailing
+        return (await self._book.begin(entry, [order.consumed])).mailing
 
     async def _approved(self, order: EffectOrder) -> Understood:
         """Return exactly the mail that was approved, to exactly those it was approved for (rule 4).
@@ -136,14 +129,14 @@ class SendingActivities:
             counts[row.status] = counts.get(row.status, 0) + 1
         reached = any(counts.get(status) for status in _REACHED)
         failed = ending is Ending.DONE and not reached
+        event = order.done if ending is Ending.DONE else order.stopped
         facts: dict[str, JsonValue] = {
             **{status.value: count for status, count in counts.items()},
-            "ending": ending.value,
             "report": report,
         }
         told = counts_text(counts)
         # Addresses stay out of the ledger.
-        events = [] if failed else [order.done.telling({"summary": told, **facts})]
+        events = [] if failed else [event.telling({"summary": told, **facts})]
         ended = await self._book.end(order.permit, holder, ending, events)
         if failed:
             raise NobodyReachedError(
@@ -151,8 +144,9 @@ class SendingActivities:
                 f"{order.request_id}"
             )
         return EffectResult(
-            summary=f"stopped: {told}" if ending is Ending.STOPPED else told,
+            summary=told,
             facts=facts,
+            stopped=ending is Ending.STOPPED,
             receipt=max(ended.receipts, key=lambda receipt: receipt.seq, default=None),
         )
 
@@ -188,7 +182,7 @@ async def _handed_over(mailing: Mailing, begun: MailingRow) -> Ending:
         sending.cancel()
         leaving.cancel()
     problem = sending.result()
-    if asked:
+    if asked and problem is not None:
         return Ending.STOPPED
     if problem is not None and not mailing.overdue(begun.began_at):
         raise UnavailableError(f"recipients are waiting, and will be tried again: {problem}")

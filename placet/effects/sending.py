@@ -9,6 +9,5 @@ from placet.settings import Settings
 
 
 def activities(settings: Settings, ledger: Ledger) -> Sequence[Callable[..., Any]]:
-    """Return the activities that send."""
-    sending = SendingActivities(ledger, settings.smtp)
-    return [sending.send, sending.stop]
+    """Return the activities that send mails."""
+    return [SendingActivities(ledger, settings.smtp).send]

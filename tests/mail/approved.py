@@ -70,4 +70,10 @@ async def approved(
             step="done",
             data={"permit": PERMIT, "effect": "done"},
         ),
+        stopped=event(
+            "effect:run:stopped",
+            request=REQUEST,
+            step="stopped",
+            data={"permit": PERMIT, "effect": "stopped"},
+        ),
     )

@@ -75,7 +75,7 @@ async def test_a_mail_reaches_everybody_once_however_often_it_is_sent(
     assert first.summary == "12 sent of 12"
     assert await statuses(ledger) == dict.fromkeys(PEOPLE, "sent")
     (event,) = await told(ledger)
-    assert (event["sent"], event["ending"], event["effect"]) == (12, "done", "done")
+    assert (event["sent"], event["summary"], event["effect"]) == (12, "12 sent of 12", "done")
     assert "example.com" not in str(event)
     report = await ledger.get_content(str(event["report"]))
     lines = [line.split("\t") for line in report.decode().splitlines()]
@@ -277,8 +277,9 @@ async def test_a_mail_is_stopped_in_the_middle_or_only_its_worker_is(
 
         if cancelled == "stopped":
             result = await running
-            assert result.summary == "stopped: 5 sent, 7 stopped of 12"
-            assert (await told(ledger))[0]["ending"] == "stopped"
+            assert (result.stopped, result.summary) == (True, "5 sent, 7 stopped of 12")
+            (event,) = await told(ledger, "effect:run:stopped")
+            assert event["effect"] == "stopped"
         else:
             with pytest.raises(UnavailableError, match="not everybody was tried"):
                 await running
@@ -299,9 +300,9 @@ async def test_a_mail_that_nobody_sends_at_the_moment_is_stopped_too(
     with pytest.raises(UnavailableError):
         await send(activities, order)
 
-    stopped: EffectResult = await ActivityEnvironment().run(activities.stop, order)
+    stopped = await send(activities, order.model_copy(update={"stop": True}))
 
-    assert stopped.summary == "stopped: 11 sent, 1 stopped of 12"
+    assert (stopped.stopped, stopped.summary) == (True, "11 sent, 1 stopped of 12")
     assert await send(activities, order) == stopped
     assert PEOPLE[0] not in server.reached()
 
@@ -310,13 +311,24 @@ async def test_a_mail_is_stopped_before_anybody_has_got_it(
     ledger: PostgresLedger, server: MailServer
 ) -> None:
     order = await approved(ledger, to_list(), LIST)
-    activities = sender(ledger, server)
 
-    stopped: EffectResult = await ActivityEnvironment().run(activities.stop, order)
+    # It needs no mail server for that.
+    stopped = await send(SendingActivities(ledger, None), order.model_copy(update={"stop": True}))
 
-    assert stopped.summary == "stopped: 12 stopped of 12"
-    assert await send(activities, order) == stopped
+    assert (stopped.stopped, stopped.summary) == (True, "12 stopped of 12")
+    assert await send(sender(ledger, server), order) == stopped
     assert server.taken == []
+
+
+@pytest.mark.rule(number=5)
+async def test_a_mail_that_was_done_before_it_is_stopped_is_done(
+    ledger: PostgresLedger, server: MailServer
+) -> None:
+    order = await approved(ledger, to_list(), LIST)
+    done = await send(sender(ledger, server), order)
+
+    assert await send(sender(ledger, server), order.model_copy(update={"stop": True})) == done
+    assert not done.stopped
 
 
 @pytest.mark.rule(number=5)
