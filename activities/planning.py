@@ -61,7 +61,7 @@ class PlanningActivities:
             if order.requester is not None and requester.id != order.requester:
                 raise InvalidInputError(
                     f"the changed request is by {requester.name}; "
-                    "a resubmission keeps its requester"
+                    "a request keeps its requester, whoever changes it"
                 )
             revision = await self._keep(order, prepared)
             plan = make_plan(
@@ -102,7 +102,7 @@ class PlanningActivities:
     async def _keep(self, order: PlanOrder, prepared: Prepared) -> str:
         """Store the revision; its digest is what people approve."""
         if digest(prepared.request) == order.replaces:
-            raise InvalidInputError("nothing has changed; change the request, then resubmit it")
+            raise InvalidInputError("nothing has changed; change the request, then send it again")
         missing = [sha for sha in prepared.contents if not await self._ledger.has_file(sha)]
         if missing:
             raise InvalidInputError(

@@ -60,7 +60,7 @@ class Claims(Stored):
         rev: The revision's number.
         dig: The revision's digest, as it was shown to the signer.
         stage: The stage's name.
-        verdict: ``approve``, ``reject`` or ``request_changes``.
+        verdict: ``approve``, ``reject``, ``request_changes`` or ``edit``.
         iat: When it was signed, in seconds since 1970 (UTC).
         jti: The decision's id.
     """

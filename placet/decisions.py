@@ -51,6 +51,8 @@ _COUNTED: dict[str, Action] = {
     Kind.COMMENTED: Action.COMMENT,
     Kind.REASSIGNED: Action.REASSIGN,
     Kind.RESUBMITTED: Action.RESUBMIT,
+    Kind.EDITED: Action.EDIT,
+    Kind.EDIT_PROPOSED: Action.EDIT,
 }
 _TURNED_AWAY = {Kind.REFUSED, Kind.LATE}
 

@@ -68,6 +68,11 @@ class _Told:
         found = self._data.get(name)
         return ", ".join(map(str, found)) if isinstance(found, list) and found else "nobody"
 
+    def count(self, name: str) -> int:
+        """Return how many entries a list in the event's data has."""
+        found = self._data.get(name)
+        return len(found) if isinstance(found, list) else 0
+
     def holders(self) -> str:
         """Return who holds the seats in the event's data."""
         seats = self._data.get("seats")
@@ -103,6 +108,22 @@ def _refused(told: _Told) -> str:
     return f"{told.who}: {told.data('action')} was refused{told.because}"
 
 
+def _resubmitted(told: _Told) -> str:
+    edited = told.data("edited_by")
+    whose = f", taking over the change by {edited}" if edited != "?" else ""
+    return (
+        f"{told.who} resubmitted it as revision {told.field('revision')}{whose}: "
+        f"{_amounted(told)}; earlier votes are void"
+    )
+
+
+def _planned(told: _Told) -> str:
+    found = told.count("findings")
+    findings = f"; the checks found {found}" if found else ""
+    route, why = told.data("route"), told.data("why")
+    return f"planned by {told.policy}: route {route}, as {why}{findings}"
+
+
 def _amounted(told: _Told) -> str:
     amount = told.data("amount")
     return told.data("title") + (f", {amount}" if amount != "?" else "")
@@ -110,13 +131,18 @@ def _amounted(told: _Told) -> str:
 
 _TOLD: dict[str, Callable[[_Told], str]] = {
     Kind.SUBMITTED: lambda t: f"submitted: {_amounted(t)}",
-    Kind.RESUBMITTED: lambda t: (
-        f"{t.who} resubmitted it as revision {t.field('revision')}: {_amounted(t)}; "
-        "earlier votes are void"
+    Kind.RESUBMITTED: _resubmitted,
+    Kind.EDITED: lambda t: (
+        f"{t.who} changed it in stage {t.field('stage')} ({t.how}){t.because}; it is now "
+        f"revision {t.field('revision')}: {_amounted(t)}; earlier votes are void"
+    ),
+    Kind.EDIT_PROPOSED: lambda t: (
+        f"{t.who} proposed to change it in stage {t.field('stage')} ({t.how}) "
+        f"to {_amounted(t)}{t.because}"
     ),
     Kind.WITHDRAWN: lambda t: f"{t.who} withdrew it{t.because}",
     Kind.CANCELLED: lambda t: f"an administrator cancelled it in Temporal{t.because}",
-    Kind.PLANNED: lambda t: f"planned by {t.policy}: route {t.data('route')}, as {t.data('why')}",
+    Kind.PLANNED: _planned,
     Kind.UNPLANNABLE: lambda t: f"cannot be planned{t.because}",
     Kind.STAGE_OPENED: lambda t: (
         f"stage {t.field('stage')} opened for {t.holders()}, until {t.data('deadline')}"

@@ -93,7 +93,7 @@ class Driver:
         return self.inbox.cancellation if self.case.revocable else None
 
     async def _withdraw(self, entry: Entry) -> None:
-        step = self._take(self.case, entry, iter(()), workflow.now())
+        step = await self._take(self.case, entry, iter(()), workflow.now())
         self.inbox.remove([entry.key])
         await self._write(step, [entry], [_given(entry, step)])
 
@@ -112,9 +112,6 @@ class Driver:
         """
         now = workflow.now()
         batch = self.inbox.take()
-        if batch[0].resubmits:
-            await self._resubmit(batch[0], now)
-            return
         known = await self._assess(batch, now)
         if known is None:
             return
@@ -127,7 +124,7 @@ class Driver:
         while batch and not step.case.wants_stage:
             entry = batch.popleft()
             taken.append(entry)
-            then = self._take(step.case, entry, actors, now)
+            then = await self._take(step.case, entry, actors, now)
             if then.answer is not None:
                 given.append(_given(entry, then, len(step.records), given))
             step = _after(step, then)
@@ -136,11 +133,14 @@ class Driver:
         step = _after(step, progress.looked_over(step.case, now))
         await self._commit(step, taken, given)
 
-    def _take(self, case: Case, entry: Entry, actors: Any, now: datetime) -> Step:
+    async def _take(self, case: Case, entry: Entry, actors: Any, now: datetime) -> Step:
         match entry.content:
             case Message() as message:
                 call = Call(message=message, decision_id=entry.decision_id, actor=next(actors))
-                step = reception.received(case, call, now)
+                if message.action.changes:
+                    step = await self._change(case, call, now)
+                else:
+                    step = reception.received(case, call, now)
             case Malformed() as malformed:
                 step = reception.misunderstood(case, malformed, entry.decision_id, now)
             case Cancellation() as asked:
@@ -176,26 +176,20 @@ class Driver:
         step = progress.planned(self.case, planned.plan, planned.digest, now)
         await self._write(_opened(step, planned.opening, now))
 
-    async def _resubmit(self, entry: Entry, now: datetime) -> None:
+    async def _change(self, case: Case, call: Call, now: datetime) -> Step:
         """Plan a changed request; one that cannot be planned leaves the case as it was."""
-        message = entry.content
-        assert isinstance(message, Message)  # noqa: S101 - the turn has looked
-        known = await self._assess([entry], now)
-        if known is None:
-            return
-        call = Call(message=message, decision_id=entry.decision_id, actor=known.actors[0])
-        step = reception.may_resubmit(self.case, call, now)
-        if step is None:
-            order = questions.plan_again(self.case, message.request, now)
-            try:
-                planned = await durably(
-                    PlanningActivities.make_plan, order, Planned, "plan the changed request"
-                )
-                step = progress.replanned(self.case, planned.plan, planned.digest, now)
-                step = _opened(reception.resubmitted(step, call, now), planned.opening, now)
-            except ApplicationError as error:
-                step = reception.bad_resubmission(self.case, call, _problem(error), now)
-        await self._commit(step, [entry], [_given(entry, step)] if step.answer else [])
+        step = reception.may_change(case, call, now)
+        if step.answer is not None:
+            return step
+        order = questions.plan_again(step.case, call.message.request, now)
+        try:
+            planned = await durably(
+                PlanningActivities.make_plan, order, Planned, "plan the changed request"
+            )
+        except ApplicationError as error:
+            return _after(step, reception.not_planned(step.case, call, _problem(error), now))
+        step = _after(step, reception.changed(step.case, call, planned.plan, planned.digest, now))
+        return _opened(step, planned.opening if step.case.wants_stage else None, now)
 
     async def _open_stage(self) -> None:
         now, case = workflow.now(), self.case

@@ -245,6 +245,7 @@ class Gate:
             "waiting_for": case.waiting_for(),
             "reviews": [review.model_dump(mode="json") for review in case.reviews],
             "passed": list(case.passed),
+            "proposal": case.proposal.model_dump(mode="json") if case.proposal else None,
             "plan": case.plan.model_dump(mode="json") if case.plan else None,
         }
 

@@ -16,7 +16,6 @@ with workflow.unsafe.imports_passed_through():
     from placet.domain.orders import EffectResult
     from placet.domain.record import Undelivered
     from placet.domain.review import Answer
-    from placet.domain.vocabulary import Action
 
 BATCH_ENTRIES = 50
 BATCH_BYTES = 256 * 1024
@@ -90,9 +89,9 @@ class Entry:
         return told or f"{UNNAMED}{self.key}"[:200]
 
     @property
-    def resubmits(self) -> bool:
+    def changes(self) -> bool:
         """Say whether this is a changed request, which has to be planned."""
-        return isinstance(self.content, Message) and self.content.action is Action.RESUBMIT
+        return isinstance(self.content, Message) and self.content.action.changes
 
 
 class Inbox:
@@ -135,7 +134,7 @@ class Inbox:
             if batch and size > BATCH_BYTES:
                 break
             entry.read()
-            if batch and (entry.resubmits or batch[0].resubmits):
+            if batch and (entry.changes or batch[0].changes):
                 break
             batch.append(self._entries.popleft())
         return batch

@@ -45,6 +45,17 @@ class Remembered(Stored):
     lasting: bool = False
 
 
+class Proposal(Stored):
+    """A changed request that a reviewer proposes: the requester takes it over, or does not.
+
+    ``digest`` is the SHA-256 (64 hex) of its canonical JSON, under which it is stored.
+    """
+
+    digest: str
+    by: PersonRef
+    at: AwareDatetime
+
+
 class Held(Stored):
     """A review by somebody whose stage has not opened yet; it counts when that stage opens."""
 
@@ -73,7 +84,8 @@ class Case(Stored):
         passed_by: What passed each of them.
         handovers: Stage name to: holder id to the person who took their seats over.
         changes_due: Until when a changed request is waited for.
-        rounds: How many times changes have been requested.
+        proposal: What a reviewer would make of it; None unless the requester is to answer that.
+        rounds: How many times changes have been requested, or made by a reviewer.
         answers: Decision id to the answer it got.
         notices: How many notices have been made.
         outcome: How it ended; None while it has not.
@@ -97,6 +109,7 @@ class Case(Stored):
     passed_by: tuple[DecidedBy, ...] = ()
     handovers: dict[str, dict[str, PersonRef]] = Field(default_factory=dict)
     changes_due: AwareDatetime | None = None
+    proposal: Proposal | None = None
     rounds: int = 0
     answers: dict[str, Remembered] = Field(default_factory=dict)
     notices: int = 0

@@ -117,7 +117,9 @@ def escalate(draft: Draft, index: int, why: str) -> None:
     draft.notify(NoticeKind.ESCALATION, to, why)
 
 
-def changes_wanted(draft: Draft, reason: str) -> None:
+def changes_wanted(
+    draft: Draft, reason: str, notice: NoticeKind = NoticeKind.CHANGES_REQUESTED
+) -> None:
     """Close the stage and wait for the requester's changed request."""
     plan = draft.case.known_plan()
     due = draft.now + timedelta(hours=plan.changes_within_hours)
@@ -127,7 +129,7 @@ def changes_wanted(draft: Draft, reason: str) -> None:
         rounds=draft.case.rounds + 1,
         changes_due=due,
     )
-    draft.notify(NoticeKind.CHANGES_REQUESTED, (plan.requester,), reason)
+    draft.notify(notice, (plan.requester,), reason)
 
 
 def end(draft: Draft, kind: Status, by: DecidedBy, reason: str) -> None:
@@ -143,6 +145,7 @@ def end(draft: Draft, kind: Status, by: DecidedBy, reason: str) -> None:
         stage=None,
         held=(),
         changes_due=None,
+        proposal=None,
         effect=(EffectState.WAITING if later else EffectState.PENDING) if effect else None,
     )
     if effect:

@@ -20,7 +20,7 @@ UPDATE = "decide"
 """The update's name; its object names the action."""
 
 MAX_MESSAGE_BYTES = 64 * 1024
-MAX_RESUBMISSION_BYTES = 512 * 1024
+MAX_CHANGE_BYTES = 512 * 1024
 MAX_DEPTH = 50
 """How many levels of objects and lists a message may have.
 
@@ -48,7 +48,7 @@ class Message(Model):
         channel: How it came: ``signal`` unless the sender says otherwise.
         seat_of: Only for ``reassign``: whose seat; the actor's own when absent.
         to: Only for ``reassign``: who takes it.
-        request: Only for ``resubmit``: the whole changed request.
+        request: Only for ``resubmit`` and ``edit``: the whole changed request.
     """
 
     actor: str = Field(min_length=1, max_length=320)
@@ -141,7 +141,8 @@ def _read(name: str, arguments: list[tuple[str, bytes]], channel: str) -> Messag
     if len(arguments) != 1:
         raise _MisreadError(f"{len(arguments)} arguments; send one JSON object such as {EXAMPLE}")
     encoding, data = arguments[0]
-    limit = MAX_RESUBMISSION_BYTES if name in {Action.RESUBMIT, UPDATE} else MAX_MESSAGE_BYTES
+    may_change = name == UPDATE or Action(name).changes
+    limit = MAX_CHANGE_BYTES if may_change else MAX_MESSAGE_BYTES
     if len(data) > limit:
         raise _MisreadError(f"{len(data)} bytes; a message may have {limit}")
     if encoding != "json/plain":
@@ -155,7 +156,7 @@ def _read(name: str, arguments: list[tuple[str, bytes]], channel: str) -> Messag
     if not isinstance(value, dict):
         raise _MisreadError(f"a JSON {_kind(value)}; send an object such as {EXAMPLE}")
     message = _message(name, value, channel)
-    if message.action is not Action.RESUBMIT and len(data) > MAX_MESSAGE_BYTES:
+    if not message.action.changes and len(data) > MAX_MESSAGE_BYTES:
         raise _MisreadError(f"{len(data)} bytes; a message may have {MAX_MESSAGE_BYTES}")
     return message
 
@@ -193,7 +194,11 @@ def read_json(data: bytes) -> Any:
 
 
 _TOO_DEEP = f"it is nested more than {MAX_DEPTH} levels deep"
-_ONLY_FOR = {"request": Action.RESUBMIT, "to": Action.REASSIGN, "seat_of": Action.REASSIGN}
+_ONLY_FOR = {
+    "request": (Action.RESUBMIT, Action.EDIT),
+    "to": (Action.REASSIGN,),
+    "seat_of": (Action.REASSIGN,),
+}
 
 
 def _message(name: str, value: dict[str, Any], channel: str) -> Message:
@@ -209,15 +214,23 @@ def _message(name: str, value: dict[str, Any], channel: str) -> Message:
         message = Message.model_validate(told)
     except ValidationError as error:
         raise _MisreadError(_explain(error)) from error
-    for field, action in _ONLY_FOR.items():
-        if getattr(message, field) is not None and message.action is not action:
+    for field, actions in _ONLY_FOR.items():
+        if getattr(message, field) is not None and message.action not in actions:
             shown = "from" if field == "seat_of" else field
-            raise _MisreadError(f'"{shown}" belongs to {action}, not to {message.action}')
+            owners = " and ".join(actions)
+            raise _MisreadError(f'"{shown}" belongs to {owners}, not to {message.action}')
+    _demand_what_is_needed(message)
+    return message
+
+
+def _demand_what_is_needed(message: Message) -> None:
     if message.action is Action.REASSIGN and message.to is None:
         raise _MisreadError('reassign needs "to": who takes the seat')
-    if message.action is Action.RESUBMIT and message.request is None:
-        raise _MisreadError('resubmit needs "request": the whole changed request')
-    return message
+    if message.action.changes and message.request is None:
+        raise _MisreadError(f'{message.action} needs "request": the whole changed request')
+    if message.action is Action.EDIT and message.digest is None:
+        # Without it the second of two edits would undo the first, which its author never saw.
+        raise _MisreadError('edit needs "digest": the digest of the revision that it changes')
 
 
 def _explain(error: ValidationError) -> str:

@@ -29,13 +29,14 @@ from placet.domain.vocabulary import DecidedBy, EffectState, Kind, Status
 from placet.domain.voting import count_held
 
 __all__ = [
+    "decide_by_rule",
     "effect_ended",
     "effect_failed",
     "opened",
     "permit_id",
     "planned",
+    "record_plan",
     "refreshed",
-    "replanned",
     "submitted",
     "timers_fired",
     "unplannable",
@@ -45,7 +46,7 @@ __all__ = [
 def planned(case: Case, plan: Plan, digest: str, now: datetime) -> Step:
     """Take the plan of the case's first revision, and let a rule decide it that does."""
     draft = _submitted(case, plan, digest, now)
-    _decide_by_rule(draft, plan)
+    decide_by_rule(draft, plan)
     return draft.done()
 
 
@@ -62,39 +63,8 @@ def _submitted(case: Case, plan: Plan, digest: str, now: datetime) -> Draft:
         actor=Actor(claimed=plan.requester.address, person=plan.requester),
         data={"title": plan.title, "amount": plan.amount},
     )
-    _record_plan(draft, plan)
+    record_plan(draft, plan)
     return draft
-
-
-def replanned(case: Case, plan: Plan, digest: str, now: datetime) -> Step:
-    """Take the plan of a changed request: a new revision, on which nobody has voted yet."""
-    draft = Draft(case, now)
-    voided = len(case.reviews) + len(case.held)
-    draft.set(
-        plan=plan,
-        digest=digest,
-        status=Status.PENDING,
-        revision=case.revision + 1,
-        stage=None,
-        stage_index=0,
-        reviews=(),
-        held=(),
-        passed=(),
-        passed_by=(),
-        changes_due=None,
-    )
-    draft.record(
-        Kind.RESUBMITTED,
-        data={
-            "title": plan.title,
-            "amount": plan.amount,
-            "replaces": case.digest,
-            "voided_reviews": voided,
-        },
-    )
-    _record_plan(draft, plan)
-    _decide_by_rule(draft, plan)
-    return draft.done()
 
 
 def unplannable(case: Case, problem: str, now: datetime) -> Step:
@@ -106,7 +76,8 @@ def unplannable(case: Case, problem: str, now: datetime) -> Step:
     return draft.done()
 
 
-def _record_plan(draft: Draft, plan: Plan) -> None:
+def record_plan(draft: Draft, plan: Plan) -> None:
+    """Say what was planned: the route and why, what the checks found, what will be touched."""
     stages: list[JsonValue] = [stage.name for stage in plan.stages]
     data: dict[str, JsonValue] = {
         "route": plan.route,
@@ -123,7 +94,8 @@ def _record_plan(draft: Draft, plan: Plan) -> None:
     draft.record(Kind.PLANNED, data=data)
 
 
-def _decide_by_rule(draft: Draft, plan: Plan) -> None:
+def decide_by_rule(draft: Draft, plan: Plan) -> None:
+    """End the case if its route decides without people."""
     if plan.decision is not None:
         kind = Status.APPROVED if plan.decision.approve else Status.REJECTED
         end(draft, kind, DecidedBy.RULE, plan.decision.reason)

@@ -1,13 +1,15 @@
 """How a case receives a message: the one door behind every channel (rule 2)."""
 
+from collections.abc import Callable
 from datetime import datetime
 
 from placet.domain.case import REMEMBERED_ANSWERS, Case, Remembered, Step
+from placet.domain.changing import edited, may_edit, resubmitted
 from placet.domain.deciding import too_late, unstick, withdraw
 from placet.domain.draft import Draft
 from placet.domain.handover import reassign
 from placet.domain.message import Malformed
-from placet.domain.plan import PersonRef
+from placet.domain.plan import PersonRef, Plan
 from placet.domain.review import Answer, Call, RefusedError
 from placet.domain.revoking import may_take_back, take_back
 from placet.domain.text import TEXT_LIMIT, clean_text
@@ -34,14 +36,10 @@ def received(case: Case, call: Call, now: datetime) -> Step:
         known = _answered(case, call)
         if known is not None:
             return Step(case=case, answer=known)
-        draft, text = _taken(case, call, now)
+        draft, text = _taken(case, call, now, _take)
     except RefusedError as refused:
         return _refuse(case, call, now, refused)
-    answer = Answer(
-        accepted=True, message=text, status=draft.case.status, decision_id=call.decision_id
-    )
-    _remember(draft, call, answer)
-    return draft.done(answer)
+    return _accept(draft, call, text)
 
 
 def misunderstood(case: Case, malformed: Malformed, decision_id: str, now: datetime) -> Step:
@@ -68,56 +66,40 @@ def misunderstood(case: Case, malformed: Malformed, decision_id: str, now: datet
     return draft.done(answer)
 
 
-def bad_resubmission(case: Case, call: Call, problem: str, now: datetime) -> Step:
-    """Refuse a resubmission whose request cannot be planned; the case stays as it was."""
+def may_change(case: Case, call: Call, now: datetime) -> Step:
+    """Say whether a changed request may be planned.
+
+    Returns:
+        A step with an answer when it may not; else one without, which ``changed`` goes on from.
+    """
+    try:
+        known = _answered(case, call)
+        if known is not None:
+            return Step(case=case, answer=known)
+        draft, _ = _taken(case, call, now, _may_change)
+    except RefusedError as refused:
+        return _refuse(case, call, now, refused)
+    return draft.done()
+
+
+def not_planned(case: Case, call: Call, problem: str, now: datetime) -> Step:
+    """Refuse a changed request that cannot be planned; the case stays as it was."""
     text = clean_text(problem, TEXT_LIMIT, truncate=True)
     refused = RefusedError(Refusal.BAD_REQUEST, text or "the changed request cannot be planned")
     return _refuse(case, call, now, refused)
 
 
-def may_resubmit(case: Case, call: Call, now: datetime) -> Step | None:
-    """Return what answers a resubmission, or None when the request may be planned anew."""
+def changed(case: Case, call: Call, plan: Plan, digest: str, now: datetime) -> Step:
+    """Take a changed request that might be planned; ``digest`` (64 hex) is of its content."""
+    draft = Draft(case, now)
     try:
-        known = _answered(case, call)
-        if known is not None:
-            return Step(case=case, answer=known)
-        _in_time(case, call)
-        _known(call)
-        _by_requester(case, call, "change")
-        of_this_revision(case, call)
+        if call.message.action is Action.EDIT:
+            text = edited(draft, call, _known(call), plan, digest)
+        else:
+            text = resubmitted(draft, call, plan, digest)
     except RefusedError as refused:
         return _refuse(case, call, now, refused)
-    return None
-
-
-def resubmitted(step: Step, call: Call, now: datetime) -> Step:
-    """Name the caller in the step of an accepted resubmission, and answer them."""
-    draft = Draft(step.case, now)
-    records = tuple(
-        record.model_copy(
-            update={
-                "actor": call.actor,
-                "channel": call.message.channel,
-                "reason": call.message.reason or None,
-                "decision_id": call.decision_id,
-                "digest_shown": call.message.digest,
-            }
-        )
-        if record.kind is Kind.RESUBMITTED
-        else record
-        for record in step.records
-    )
-    answer = Answer(
-        accepted=True,
-        message=(
-            f"it is now revision {step.case.revision}; earlier votes are void, and the case is "
-            f"{step.case.status}"
-        ),
-        status=step.case.status,
-        decision_id=call.decision_id,
-    )
-    _remember(draft, call, answer)
-    return step.model_copy(update={"case": draft.case, "records": records, "answer": answer})
+    return _accept(draft, call, text)
 
 
 def _answered(case: Case, call: Call) -> Answer | None:
@@ -135,11 +117,13 @@ def _answered(case: Case, call: Call) -> Answer | None:
     )
 
 
-def _taken(case: Case, call: Call, now: datetime) -> tuple[Draft, str]:
-    """Let the message act on a draft of the case; return both it and what to tell the caller."""
+def _taken(
+    case: Case, call: Call, now: datetime, take: Callable[[Draft, Call], str]
+) -> tuple[Draft, str]:
+    """Let ``take`` act on a draft of the case; return both it and what to tell the caller."""
     draft = Draft(case, now)
     try:
-        return draft, _take(draft, call)
+        return draft, take(draft, call)
     except RefusedError as refused:
         if refused.refusal is not Refusal.NOT_REVIEWER or case.stage is None:
             raise
@@ -149,7 +133,7 @@ def _taken(case: Case, call: Call, now: datetime) -> tuple[Draft, str]:
         if draft.case.stage is None:
             raise
         try:
-            return draft, _take(draft, call)
+            return draft, take(draft, call)
         except RefusedError:
             raise refused from None
 
@@ -168,10 +152,21 @@ def _take(draft: Draft, call: Call) -> str:
         case Action.COMMENT:
             draft.record(Kind.COMMENTED, call=call)
             return "the comment is recorded"
-        case Action.RESUBMIT:
+        case Action.RESUBMIT | Action.EDIT:
             raise RefusedError(
                 Refusal.BAD_REQUEST, "a changed request has to be planned before it counts"
             )
+
+
+def _may_change(draft: Draft, call: Call) -> str:
+    _in_time(draft.case, call)
+    person = _known(call)
+    if call.message.action is Action.EDIT:
+        may_edit(draft, call, person)
+    else:
+        _by_requester(draft.case, call, "change")
+        of_this_revision(draft.case, call)
+    return "it may be planned"
 
 
 def _withdraw(draft: Draft, call: Call) -> str:
@@ -213,6 +208,14 @@ def _by_requester(case: Case, call: Call, what: str) -> None:
         raise RefusedError(
             Refusal.NOT_REQUESTER, f"only the requester, {requester.name}, can {what} this request"
         )
+
+
+def _accept(draft: Draft, call: Call, text: str) -> Step:
+    answer = Answer(
+        accepted=True, message=text, status=draft.case.status, decision_id=call.decision_id
+    )
+    _remember(draft, call, answer)
+    return draft.done(answer)
 
 
 def _refuse(case: Case, call: Call, now: datetime, refused: RefusedError) -> Step:

@@ -46,6 +46,8 @@ class NoticeKind(StrEnum):
     REMINDER = "reminder"
     ESCALATION = "escalation"
     CHANGES_REQUESTED = "changes_requested"
+    EDITED = "edited"
+    EDIT_PROPOSED = "edit_proposed"
     DECIDED = "decided"
     EFFECT_DONE = "effect_done"
     EFFECT_FAILED = "effect_failed"

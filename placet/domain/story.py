@@ -20,6 +20,10 @@ def details(case: Case) -> str:
         lines.append(f"- deadline {utc(case.stage.due_deadline)}")
     if case.changes_due is not None:
         lines.append(f"- changes are expected until {utc(case.changes_due)}")
+    if case.proposal is not None:
+        lines.append(f"- {_safe(case.proposal.by.name)} proposes a change")
+    if plan.findings:
+        lines.append(f"- the checks found {len(plan.findings)}")
     for review in case.reviews:
         behalf = f" for {_safe(review.on_behalf_of.name)}" if review.on_behalf_of else ""
         lines.append(

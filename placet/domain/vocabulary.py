@@ -12,6 +12,8 @@ class Kind(StrEnum):
 
     SUBMITTED = "requester:request:submitted"
     RESUBMITTED = "requester:request:resubmitted"
+    EDITED = "reviewer:request:edited"
+    EDIT_PROPOSED = "reviewer:request:edit_proposed"
     WITHDRAWN = "requester:request:withdrawn"
     CANCELLED = "administrator:request:withdrawn"
     PLANNED = "system:request:planned"
@@ -81,6 +83,7 @@ class Action(StrEnum):
     APPROVE = "approve"
     REJECT = "reject"
     REQUEST_CHANGES = "request_changes"
+    EDIT = "edit"
     WITHDRAW = "withdraw"
     COMMENT = "comment"
     REASSIGN = "reassign"
@@ -88,8 +91,13 @@ class Action(StrEnum):
 
     @property
     def reviews(self) -> bool:
-        """Say whether this is a reviewer's verdict."""
-        return self in {Action.APPROVE, Action.REJECT, Action.REQUEST_CHANGES}
+        """Say whether this is a reviewer's verdict on what they were shown."""
+        return self in {Action.APPROVE, Action.REJECT, Action.REQUEST_CHANGES, Action.EDIT}
+
+    @property
+    def changes(self) -> bool:
+        """Say whether this brings a changed request, which has to be planned."""
+        return self in {Action.EDIT, Action.RESUBMIT}
 
 
 class Refusal(StrEnum):
@@ -108,6 +116,7 @@ class Refusal(StrEnum):
     SEAT_FILLED = "seat_filled"
     WAITING_FOR_CHANGES = "waiting_for_changes"
     ROUNDS_EXHAUSTED = "rounds_exhausted"
+    EDITS_NOT_ALLOWED = "edits_not_allowed"
     DECISION_ID_REUSED = "decision_id_reused"
     BAD_REASSIGNMENT = "bad_reassignment"
     BAD_REQUEST = "bad_request"

@@ -30,11 +30,25 @@ def review(draft: Draft, call: Call, person: PersonRef) -> str:
         RefusedError: It does not count.
     """
     case = draft.case
-    _may_review(case, call, person)
+    may_review(case, call, person)
     votes = case.tally
     if votes is None or not votes.seats_of(person.id):
         return _hold(draft, call, person)
-    stage = draft.open_stage().plan
+    may_sit(case, votes, call, person)
+    _count(draft, call, person, {})
+    did = _DONE[call.message.action]
+    return f"you {did} revision {case.revision}; the case is {draft.case.status}"
+
+
+def may_sit(case: Case, votes: Tally, call: Call, person: PersonRef) -> None:
+    """Refuse what a reviewer of the open stage says when no seat is left that they could fill.
+
+    Raises:
+        RefusedError: They have reviewed it, others have, they must prove who they are, or they
+            want changes and there have been enough.
+    """
+    assert case.stage is not None  # noqa: S101 - it has been counted
+    stage = case.stage.plan
     for earlier in case.stage_reviews:
         if earlier.counts and earlier.person.id == person.id:
             raise RefusedError(
@@ -43,23 +57,18 @@ def review(draft: Draft, call: Call, person: PersonRef) -> str:
                 "the first review stands",
             )
     _demand(call, stage.name, stage.assurance)
-    if (
-        call.message.action is Action.REQUEST_CHANGES
-        and case.rounds >= case.known_plan().max_rounds
-    ):
+    wants_changes = call.message.action in {Action.REQUEST_CHANGES, Action.EDIT}
+    if wants_changes and case.rounds >= case.known_plan().max_rounds:
         raise RefusedError(
             Refusal.ROUNDS_EXHAUSTED,
-            f"changes have been requested {case.rounds} times, which is all the policy allows; "
-            "approve or reject",
+            f"changes have been requested or made {case.rounds} times, which is all the policy "
+            "allows; approve or reject",
         )
     if not votes.admits(person.id):
         raise RefusedError(
             Refusal.SEAT_FILLED,
             f"every seat you could fill in stage {stage.name} has its review already",
         )
-    _count(draft, call, person, {})
-    did = _DONE[call.message.action]
-    return f"you {did} revision {case.revision}; the case is {draft.case.status}"
 
 
 def count_held(draft: Draft) -> None:
@@ -94,7 +103,12 @@ def count_held(draft: Draft) -> None:
         )
 
 
-def _may_review(case: Case, call: Call, person: PersonRef) -> None:
+def may_review(case: Case, call: Call, person: PersonRef) -> None:
+    """Refuse what nobody may say of this request now, or not this person.
+
+    Raises:
+        RefusedError: It is their own, it waits for changes, or they saw another revision.
+    """
     plan = case.known_plan()
     if person.id == plan.requester.id:
         raise RefusedError(
@@ -133,16 +147,10 @@ def _demand(call: Call, stage: str, assurance: Assurance) -> None:
 def _hold(draft: Draft, call: Call, person: PersonRef) -> str:
     """Keep a review whose stage has not opened; refuse one that no stage is for."""
     case = draft.case
-    current = case.stage.plan.name if case.stage else None
     later = call.actor.later_stage
     demanded = next((s.assurance for s in case.known_plan().stages if s.name == later), None)
     if later is None or demanded is None or call.message.action is Action.REQUEST_CHANGES:
-        where = f"stage {current}" if current else "any stage"
-        waiting = ", ".join(p.name for p in case.awaited[:10]) or "nobody"
-        raise RefusedError(
-            Refusal.NOT_REVIEWER,
-            f"{person.name} is no reviewer in {where}; it waits for {waiting}",
-        )
+        raise no_reviewer(case, person)
     if any(h.stage == later and _is(h, person) for h in case.held):
         raise RefusedError(
             Refusal.ALREADY_REVIEWED, f"your review is already kept for stage {later}"
@@ -151,6 +159,15 @@ def _hold(draft: Draft, call: Call, person: PersonRef) -> str:
     draft.set(held=(*case.held, Held(stage=later, call=call, at=draft.now)))
     draft.record(Kind.HELD, call=call, stage=later, data={"verdict": call.message.action.value})
     return f"kept; it counts when stage {later} opens"
+
+
+def no_reviewer(case: Case, person: PersonRef) -> RefusedError:
+    """Return the refusal of somebody who has no seat, with whom the case waits for."""
+    where = f"stage {case.stage.plan.name}" if case.stage else "any stage"
+    waiting = ", ".join(p.name for p in case.awaited[:10]) or "nobody"
+    return RefusedError(
+        Refusal.NOT_REVIEWER, f"{person.name} is no reviewer in {where}; it waits for {waiting}"
+    )
 
 
 def _count(draft: Draft, call: Call, person: PersonRef, data: dict[str, JsonValue]) -> None:

@@ -13,6 +13,8 @@ _SUBJECTS = {
     NoticeKind.REMINDER: "Reminder: your approval is wanted",
     NoticeKind.ESCALATION: "Escalated to you: an approval is wanted",
     NoticeKind.CHANGES_REQUESTED: "Changes are wanted",
+    NoticeKind.EDITED: "Your request was changed",
+    NoticeKind.EDIT_PROPOSED: "A change of your request is proposed",
     NoticeKind.DECIDED: "Decided",
     NoticeKind.EFFECT_DONE: "Done",
     NoticeKind.EFFECT_FAILED: "Approved, but it could not be carried out",
@@ -48,6 +50,10 @@ def message(notice: Notice) -> str:
         lines += ["", *_how(notice)]
     if notice.kind is NoticeKind.CHANGES_REQUESTED:
         lines += ["", f"Change it, then: placet resubmit {_argument(notice)} FILE"]
+    if notice.kind is NoticeKind.EDITED:
+        lines += ["", f"Look at it:  placet show {_argument(notice)}"]
+    if notice.kind is NoticeKind.EDIT_PROPOSED:
+        lines += ["", *_proposed(notice)]
     return "\n".join(lines) + "\n"
 
 
@@ -57,6 +63,15 @@ def _how(notice: Notice) -> list[str]:
         f"Look at it:  placet show {case}",
         f"Decide:      placet approve {case} --as YOU --reason WHY",
         f"        or:  placet reject {case} --as YOU --reason WHY",
+    ]
+
+
+def _proposed(notice: Notice) -> list[str]:
+    case = _argument(notice)
+    return [
+        f"Look at it:     placet show {case}",
+        f"Take it over:   placet agree {case} --as YOU",
+        f"Or change it otherwise:  placet resubmit {case} FILE --as YOU",
     ]
 
 

@@ -2,7 +2,7 @@
 
 A state machine throws everything at one case: reviews by anybody under any of their names, in
 batches and alone, early, late, repeated and malformed; people who leave, return, go away and
-delegate; hand-overs, changes and withdrawals; timers on time and after an outage.
+delegate; hand-overs, changes, edits and withdrawals; timers on time and after an outage.
 """
 
 from typing import Any
@@ -24,6 +24,7 @@ from placet.domain.message import Malformed, Message, parse
 from placet.domain.plan import (
     Assurance,
     DeadlineAction,
+    Edits,
     Seat,
     Selector,
     StagePlan,
@@ -132,11 +133,18 @@ class CaseMachine(RuleBasedStateMachine):
     @initialize(
         drawn=plans(),
         managed=st.sampled_from(["ann", "bob", None]),
+        edits=st.sampled_from(Edits),
         effect_after=st.none() | st.integers(10, 900),
         stoppable=st.booleans(),
     )
     def submit(
-        self, drawn: Drawn, managed: str | None, effect_after: int | None, *, stoppable: bool
+        self,
+        drawn: Drawn,
+        managed: str | None,
+        edits: Edits,
+        effect_after: int | None,
+        *,
+        stoppable: bool,
     ) -> None:
         """Draw a policy and submit the request."""
         self.firsts: dict[str, Answer] = {}
@@ -162,6 +170,7 @@ class CaseMachine(RuleBasedStateMachine):
             stages,
             timers,
             max_rounds=MAX_ROUNDS,
+            edits=edits,
             effect_after=effect_after,
             stoppable=stoppable,
             watch=self.look_at,
@@ -234,6 +243,52 @@ class CaseMachine(RuleBasedStateMachine):
             assert before.outcome is None
             assert self.world.case.revision == before.revision + 1
         self.remember([answer], [message("resubmit", who, decision_id=key, request={})])
+
+    @rule(who=callers, key=keys, what=shown, proven=st.booleans())
+    def edit(self, who: str, key: str | None, what: str | None, *, proven: bool) -> None:
+        """Let anybody try to edit the request."""
+        self.edited(who, key, what, proven=proven)
+
+    @rule(turn=st.integers(0, 5), taken_over=st.booleans())
+    def somebody_who_is_awaited_edits(self, turn: int, *, taken_over: bool) -> None:
+        """Let one of those who are asked edit, and the requester take it over or change it."""
+        awaited = self.world.awaited
+        if awaited:
+            self.edited(awaited[turn % len(awaited)], None, None, proven=True)
+            proposal = self.world.case.proposal
+            if proposal is not None:
+                other = None if taken_over else {"amount": 1}
+                assert self.world.resubmit("rita", request=other or {}).accepted
+                told = self.world.recorded(Kind.RESUBMITTED)[-1].data
+                assert ("edited_by" in told) == taken_over
+
+    def edited(self, who: str, key: str | None, what: str | None, *, proven: bool) -> None:
+        """Edit as ``who``; see that an edit which is taken was allowed, and counts once."""
+        before = self.world.case
+        awaited = {p.id for seat in self._open_seats() for p in seat.people()}
+        answer = self.world.edit(who, key, digest=what or before.digest, verified=proven)
+        case = self.world.case
+        if answer.accepted and (key is None or key not in self.firsts):
+            editor = self.world.directory.resolve(who)
+            assert editor is not None
+            assert editor.id != "rita"
+            assert editor.id in awaited
+            assert before.outcome is None
+            assert before.digest == (what or before.digest)
+            assert case.rounds == before.rounds + 1
+            assert self.world.edits is not Edits.NEVER
+            freely = self.world.edits is Edits.FREELY
+            assert case.revision == before.revision + freely
+            assert (case.proposal is None) == freely
+        sent = message("edit", who, decision_id=key, request={}, digest=what or before.digest)
+        self.remember([answer], [sent])
+
+    def _open_seats(self) -> list[Seat]:
+        stage = self.world.case.stage
+        if stage is None:
+            return []
+        now = self.world.roster(stage.plan)
+        return [*now.seats, *(seat for rung in now.ladder for seat in rung)]
 
     @precondition(lambda self: self.world.case.revision > 1)
     @rule(who=callers)
@@ -316,7 +371,7 @@ class CaseMachine(RuleBasedStateMachine):
     def look_at(self, before: Case, step: Step) -> None:
         """Follow the votes by what is recorded, and count every stage that people have passed."""
         for record in step.records:
-            if record.kind in {Kind.STAGE_OPENED, Kind.RESUBMITTED} or (
+            if record.kind in {Kind.STAGE_OPENED, Kind.RESUBMITTED, Kind.EDITED} or (
                 record.kind is Kind.ESCALATED and record.data["mode"] == "replace"
             ):
                 self.votes = []
@@ -411,6 +466,12 @@ class CaseMachine(RuleBasedStateMachine):
         ended = {Kind.EFFECT_DUE, Kind.REVOKED}
         assert sum(kind in ended for kind in self.world.kinds) <= 1
         assert self.world.kinds.count(Kind.STOP_REQUESTED) <= 1
+
+    @invariant()
+    def a_proposal_waits_for_the_requester(self) -> None:
+        """A change is proposed only while the requester's answer is waited for."""
+        case = self.world.case
+        assert case.proposal is None or case.status is Status.CHANGES_REQUESTED
 
     def teardown(self) -> None:
         """Nobody does anything any more: the timers alone bring it to an end, in few steps."""

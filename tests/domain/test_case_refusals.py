@@ -227,7 +227,7 @@ def test_a_resubmission_that_cannot_be_planned_leaves_the_case_as_it_was() -> No
     sent = message("resubmit", "rita", request={}, decision_id="again")
     call = Call(message=sent, decision_id="again", actor=world.assess([sent]).actors[0])
     problem = "line 3: \x00 \ud800 is no amount" + "!" * 100_000
-    step = world.take(reception.bad_resubmission(world.case, call, problem, world.now))
+    step = world.take(reception.not_planned(world.case, call, problem, world.now))
     assert step.answer is not None
     assert step.answer.refusal is Refusal.BAD_REQUEST
     assert len(step.answer.message) <= 4_000
@@ -247,7 +247,12 @@ def test_a_comment_after_the_outcome_is_recorded_and_nothing_else() -> None:
 
 
 def test_every_refusal_has_a_row_or_a_test_of_its_own() -> None:
-    others = {Refusal.MALFORMED, Refusal.BAD_ATTESTATION, Refusal.BAD_REQUEST}
+    others = {
+        Refusal.MALFORMED,
+        Refusal.BAD_ATTESTATION,
+        Refusal.BAD_REQUEST,
+        Refusal.EDITS_NOT_ALLOWED,
+    }
     assert {row[0] for row in ROWS} | others == set(Refusal)
 
 
@@ -301,8 +306,7 @@ def test_a_changed_resubmission_under_the_same_id_is_refused() -> None:
     assert world.case.revision == 2
     other = message("resubmit", "rita", decision_id="r1", request={"amount": 1})
     call = Call(message=other, decision_id="r1", actor=world.assess([other]).actors[0])
-    step = reception.may_resubmit(world.case, call, world.now)
-    assert step is not None
+    step = reception.may_change(world.case, call, world.now)
     assert step.answer is not None
     assert step.answer.refusal is Refusal.DECISION_ID_REUSED
 
@@ -337,6 +341,7 @@ def test_actions_are_named_by_what_they_do() -> None:
         Action.APPROVE,
         Action.REJECT,
         Action.REQUEST_CHANGES,
+        Action.EDIT,
     }
 
 

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from placet.domain.message import (
+    MAX_CHANGE_BYTES,
     MAX_MESSAGE_BYTES,
-    MAX_RESUBMISSION_BYTES,
     UNNAMED,
     UPDATE,
     Malformed,
@@ -158,7 +158,7 @@ def test_what_is_no_json_object_is_described(content: bytes, problem: str) -> No
         ({"actor": "bob", "action": "reject"}, "carries no other action"),
         ({"actor": "bob", "verdict": "approve"}, "carries no other action"),
         # Fields of another message.
-        ({"actor": "bob", "request": {}}, '"request" belongs to resubmit, not to approve'),
+        ({"actor": "bob", "request": {}}, '"request" belongs to resubmit and edit, not to approve'),
         ({"actor": "bob", "to": "ann"}, '"to" belongs to reassign'),
         ({"actor": "bob", "from": "ann"}, '"from" belongs to reassign'),
     ],
@@ -255,13 +255,13 @@ def test_amounts_in_a_changed_request_stay_as_they_were_written() -> None:
 
 
 def test_a_request_may_be_large_and_a_review_may_not() -> None:
-    text = "x" * (MAX_RESUBMISSION_BYTES - 200)
+    text = "x" * (MAX_CHANGE_BYTES - 200)
     assert understood("resubmit", request={"text": text}).request == {"text": text}
     assert understood(UPDATE, action="resubmit", request={"text": text}).request
     assert "a message may have" in refused({"actor": "bob", "x": "y" * MAX_MESSAGE_BYTES})
     padded = b'{"actor": "bob", "action": "approve"}' + b" " * MAX_MESSAGE_BYTES
     assert "a message may have" in refused(padded, UPDATE)
-    assert "a message may have" in refused(b"[" * (MAX_RESUBMISSION_BYTES + 1), "resubmit")
+    assert "a message may have" in refused(b"[" * (MAX_CHANGE_BYTES + 1), "resubmit")
 
 
 @pytest.mark.parametrize(

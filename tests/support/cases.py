@@ -23,6 +23,7 @@ from placet.domain.people import Directory
 from placet.domain.plan import (
     Assurance,
     DeadlineAction,
+    Edits,
     GroupPlan,
     LevelPlan,
     Opening,
@@ -134,9 +135,9 @@ class Timers:
         )
 
 
-def digest(revision: int) -> str:
-    """Return the digest of a revision."""
-    return hashlib.sha256(f"revision {revision}".encode()).hexdigest()
+def digest(revision: int, request: str = "{}") -> str:
+    """Return the digest of a revision, made of ``request``."""
+    return hashlib.sha256(f"revision {revision} {request}".encode()).hexdigest()
 
 
 @dataclass
@@ -158,6 +159,7 @@ class World:
     stages: Sequence[StagePlan]
     timers: dict[str, Timers] = field(default_factory=dict)
     max_rounds: int = 5
+    edits: Edits = Edits.NEVER
     effect: str | None = "payment"
     effect_after: float | None = None
     stoppable: bool = False
@@ -196,6 +198,7 @@ class World:
             amount="120.00 EUR",
             stages=tuple(self.stages),
             max_rounds=self.max_rounds,
+            edits=self.edits,
             facts={"total": "120.00"},
             effect_at=(
                 None if self.effect_after is None else BEGIN + timedelta(hours=self.effect_after)
@@ -315,14 +318,38 @@ class World:
 
     def resubmit(self, who: str, decision_id: str | None = None, **fields: Any) -> Answer:
         """Send a changed request, which can be planned."""
-        sent = message("resubmit", who, decision_id=decision_id, request={}, **fields)
-        call = Call(message=sent, decision_id=self._key(sent), actor=self.assess([sent]).actors[0])
-        step = reception.may_resubmit(self.case, call, self.now)
-        if step is None:
-            revision = self.case.revision + 1
-            step = progress.replanned(self.case, self.plan(), digest(revision), self.now)
-            step = reception.resubmitted(step, call, self.now)
-        self.take(step)
+        return self.change("resubmit", who, decision_id, **fields)
+
+    def edit(self, who: str, decision_id: str | None = None, **fields: Any) -> Answer:
+        """Send a reviewer's edit of what it says now, which can be planned."""
+        return self.change("edit", who, decision_id, **{"digest": self.case.digest, **fields})
+
+    def change(
+        self,
+        action: str,
+        who: str,
+        decision_id: str | None = None,
+        *,
+        verified: bool = False,
+        **fields: Any,
+    ) -> Answer:
+        """Send a changed request; ``request`` says what of, when it matters."""
+        told = {"request": {}, **fields}
+        sent = message(action, who, decision_id=decision_id, **told)
+        known = self.assess([sent])
+        if known.roster is not None:
+            self.take(progress.refreshed(self.case, known.roster, self.now))
+            self.open()
+        actor = known.actors[0]
+        if verified:
+            actor = actor.model_copy(update={"assurance": Assurance.VERIFIED})
+        call = Call(message=sent, decision_id=self._key(sent), actor=actor)
+        step = self.take(reception.may_change(self.case, call, self.now))
+        if step.answer is None:
+            changed = digest(self.case.revision + 1, json.dumps(sent.request))
+            step = self.take(reception.changed(self.case, call, self.plan(), changed, self.now))
+        self.open()
+        self.take(progress.looked_over(self.case, self.now))
         self.open()
         assert step.answer is not None
         return step.answer

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from placet.domain.message import MAX_RESUBMISSION_BYTES
+from placet.domain.message import MAX_CHANGE_BYTES
 from tests.workflows.office import Office
 
 SLOW = json.dumps({"actor": "dan@example.com", "request": {"r": [[]] * 120_000}})
@@ -15,7 +15,7 @@ async def test_a_dozen_large_messages_in_one_task_do_not_stop_the_case(
     closed_office: Office,
 ) -> None:
     office = closed_office
-    assert len(SLOW) < MAX_RESUBMISSION_BYTES
+    assert len(SLOW) < MAX_CHANGE_BYTES
     handle = await office.submit()
     for _ in range(12):
         await handle.signal("resubmit", json.loads(SLOW))
