@@ -1,5 +1,4 @@
 import asyncio
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +10,7 @@ from tests.cli.office import start
 from tests.faults.scenes import BOB
 from tests.faults.verdict import tell
 from tests.faults.world import World, waits_patiently, worker
+from tests.support.disk import small_disk
 
 
 @contextmanager
@@ -41,22 +41,15 @@ async def test_a_payment_waits_for_the_disk(world: World, part: str) -> None:
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
+def disk(tmp_path: Path) -> Iterator[Path]:
     """Give a file system of 64 KiB."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(place)]
-    try:
-        subprocess.run(command, check=True, capture_output=True)  # noqa: S603
-    except (OSError, subprocess.CalledProcessError):
-        pytest.skip("only root can mount a small disk; run the tests as root too")
-    yield place
-    subprocess.run(["umount", str(place)], check=True)  # noqa: S603, S607
+    with small_disk(tmp_path / "disk", 64) as place:
+        yield place
 
 
 @pytest.mark.rule(number=5)
-async def test_a_payment_waits_until_a_full_disk_has_room(world: World, small_disk: Path) -> None:
-    filler, spool = small_disk / "filler", small_disk / "payments"
+async def test_a_payment_waits_until_a_full_disk_has_room(world: World, disk: Path) -> None:
+    filler, spool = disk / "filler", disk / "payments"
     order = world.order(PLACET_SPOOL=str(spool))
     async with worker(order):
         handle = await world.submit(order)

@@ -9,6 +9,7 @@ from placet.domain.errors import ConflictError, InvalidInputError, UnavailableEr
 from placet.publishing.directory import DirectoryTarget
 from placet.publishing.target import ForeignPageError, Version
 from tests.publishing.press import SLUG, Edition, Shelf, change, shown
+from tests.support.disk import small_disk
 
 ONE, TWO = Edition(1), Edition(2)
 SHELF = Shelf(ONE, TWO)
@@ -140,22 +141,25 @@ async def test_what_a_crash_has_left_half_written_is_written_anew(tmp_path: Path
     assert shown(tmp_path) == ONE.names
 
 
-async def test_a_disk_that_cannot_be_used_says_so_and_keeps_nothing_half(tmp_path: Path) -> None:
-    await put(tmp_path, None, ONE)
+async def test_a_full_disk_is_waited_for_and_nothing_half_is_kept(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk", 128) as disk:
+        root, filler = disk / "site", disk / "filler"
+        await put(root, None, ONE)
+        with pytest.raises(OSError, match="No space left"):
+            filler.write_bytes(bytes(1_000_000))
+        with pytest.raises(UnavailableError, match="No space left on device; free some space"):
+            await put(root, ONE, TWO)
+        assert shown(root) == ONE.names
+        assert list((root / "staging").iterdir()) == []
+        filler.unlink()
+        await put(root, ONE, TWO)
+        assert shown(root) == TWO.names
 
-    class Full(Shelf):
-        async def get(self, digest: str, name: str) -> bytes:
-            data = await super().get(digest, name)
-            if name.startswith("files/"):
-                # Nothing can be made here any more, as if there were no room.
-                (tmp_path / "staging").rename(tmp_path / "gone")
-            return data
 
-    with pytest.raises(UnavailableError, match="nothing can be published in"):
-        await DirectoryTarget(tmp_path).stage(change(ONE, TWO), Full(TWO))
-    assert shown(tmp_path) == ONE.names
-    await put(tmp_path, ONE, TWO)
-    assert shown(tmp_path) == TWO.names
+async def test_a_place_that_cannot_be_a_directory_says_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "site").write_text("a file")
+    with pytest.raises(UnavailableError, match="make it a directory that the worker may write to"):
+        await put(tmp_path / "site", None, ONE)
 
 
 @pytest.mark.parametrize("slug", ["../../etc", "a/b", "..", "", "a\n", "A", "a\x00b", "é", "-a"])
