@@ -13,6 +13,20 @@ PIPELINES: tuple[Pipeline, ...] = (
         "placet.pipelines.expense:DOOR",
         "placet.effects.payment:activities",
     ),
+    Pipeline(
+        "publish",
+        "Ask for a page to go out",
+        "workflows.publish:Publish",
+        "placet.pipelines.publish:DOOR",
+        "placet.effects.publication:activities",
+    ),
+    Pipeline(
+        "send",
+        "Ask for a mail to go out",
+        "workflows.send:Send",
+        "placet.pipelines.send:DOOR",
+        "placet.effects.sending:activities",
+    ),
 )
 
 

@@ -1,12 +1,16 @@
 """Record the histories that `tests/workflows/test_replay.py` reads: ``make histories``.
 
+``python -m tests.record_histories NAME …`` records only some.
+
 Each scene plays one case on a real server and a real Postgres. What Temporal then has of the case
 is written to ``tests/histories/``, without what names the machine it ran on.
 """
 
 import asyncio
+import base64
 import json
 import logging
+import sys
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
@@ -20,7 +24,7 @@ from temporalio.testing import WorkflowEnvironment
 from placet.ledger import PostgresLedger, open_pool
 from placet.local.binaries import find_temporal
 from tests.support.postgres import Cluster, installed_programs
-from tests.workflows.office import Handle, Office, expense
+from tests.workflows.office import Handle, Office, a_page, expense
 from tests.workflows.trouble import Erased, NoMail, Outage
 
 HISTORIES = Path(__file__).parent / "histories"
@@ -29,6 +33,9 @@ IDENTITY = "recorder"
 ALICE, BOB, CAROL = "alice@example.com", "bob@example.com", "carol@example.com"
 ERIN, FRANK, HEIDI = "erin@example.com", "frank@example.com", "heidi@example.com"
 GRACE = "grace@example.com"
+
+NOTICE = (b"We are closed on Friday.\n", "text/markdown")
+TELLTALE = (b"The password: Sommer-Regen-2026\n", "text/markdown")
 
 Play = Callable[[Office, Handle], Awaitable[None]]
 
@@ -43,6 +50,8 @@ class Scene(NamedTuple):
         ends: False when the history is of a case that still waits.
         short: Whether the server suggests a new run after a few events.
         prepare: What is wrong with the office before the case begins.
+        pipeline: Its kind.
+        files: What is kept before it begins: content and kind of each.
     """
 
     play: Play
@@ -51,6 +60,8 @@ class Scene(NamedTuple):
     ends: bool = True
     short: bool = False
     prepare: Callable[[Office], None] = lambda _: None
+    pipeline: str = "expense"
+    files: tuple[tuple[bytes, str], ...] = ()
 
 
 async def nothing(office: Office, handle: Handle) -> None:
@@ -65,6 +76,19 @@ async def wait(office: Office, handle: Handle) -> None:
 async def approve(office: Office, handle: Handle) -> None:
     """Approve by signal, as the manager."""
     await office.signal(handle, "approve", BOB, reason="within budget")
+
+
+async def approve_by_two_editors(office: Office, handle: Handle) -> None:
+    """Have one editor against a page, and two for it."""
+    await office.signal(handle, "reject", ERIN, reason="too short")
+    await office.signal(handle, "approve", FRANK)
+    await office.signal(handle, "approve", HEIDI)
+
+
+async def reject_by_two_editors(office: Office, handle: Handle) -> None:
+    """Have two editors against a page."""
+    await office.signal(handle, "reject", ERIN, reason="too short")
+    await office.signal(handle, "reject", HEIDI, reason="not true")
 
 
 async def wait_and_approve(office: Office, handle: Handle) -> None:
@@ -236,6 +260,15 @@ SCENES = {
     "expense-effect-failed": Scene(approve, expense(), prepare=without_effect),
     "expense-ledger-away": Scene(approve, expense(), prepare=without_ledger),
     "expense-notice-failed": Scene(approve, expense(), prepare=without_mail),
+    "publish-approved-and-published": Scene(
+        approve_by_two_editors, a_page(NOTICE), pipeline="publish", files=(NOTICE,)
+    ),
+    "publish-rejected": Scene(
+        reject_by_two_editors, a_page(NOTICE), pipeline="publish", files=(NOTICE,)
+    ),
+    "publish-rejected-by-rule": Scene(
+        nothing, a_page(TELLTALE), pipeline="publish", files=(TELLTALE,)
+    ),
     "expense-continued": Scene(talk, expense(), short=True),
     "expense-waiting": Scene(wait, expense(), ends=False),
     "expense-waiting-for-changes": Scene(ask_for_changes, expense(), ends=False),
@@ -245,8 +278,12 @@ SCENES = {
 async def record(scene: Scene, name: str, office: Office) -> list[WorkflowHistory]:
     """Play a scene and return the history of each of its runs, the first one first."""
     scene.prepare(office)
+    for content, media_type in scene.files:
+        await office.ledger.put_content(content, media_type)
     async with office.worker():
-        handle = await office.start([scene.request, *scene.more], name=name)
+        handle = await office.start(
+            [scene.request, *scene.more], name=name, pipeline=scene.pipeline
+        )
         await scene.play(office, handle)
         if scene.ends:
             with suppress(WorkflowFailureError):  # One that was cancelled has no result.
@@ -266,15 +303,21 @@ def _continued_from(history: WorkflowHistory) -> str:
     return started.continued_execution_run_id
 
 
-def as_text(history: WorkflowHistory) -> str:
-    """Return a history as compact JSON, without the paths in its stack traces."""
-    return json.dumps(_without_traces(json.loads(history.to_json())), separators=(",", ":")) + "\n"
+def as_text(history: WorkflowHistory, home: Path) -> str:
+    """Return a history as compact JSON, without stack traces and the paths of this machine."""
+    told = _anonymous(json.loads(history.to_json()), str(home).encode())
+    return json.dumps(told, separators=(",", ":")) + "\n"
 
 
-def _without_traces(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {k: _without_traces(v) for k, v in value.items() if k != "stackTrace"}
-    return [_without_traces(item) for item in value] if isinstance(value, list) else value
+def _anonymous(value: Any, home: bytes) -> Any:
+    if isinstance(value, list):
+        return [_anonymous(item, home) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if "data" in value and "metadata" in value:
+        data = base64.b64decode(value["data"]).replace(home, b"/srv")
+        return {**value, "data": base64.b64encode(data).decode()}
+    return {k: _anonymous(v, home) for k, v in value.items() if k != "stackTrace"}
 
 
 @asynccontextmanager
@@ -291,8 +334,8 @@ async def server(*settings: str) -> AsyncIterator[Client]:
         yield environment.client
 
 
-async def main() -> None:
-    """Record every scene anew."""
+async def main(wanted: set[str]) -> None:
+    """Record these scenes anew; after all of them, no other history is left."""
     cluster = Cluster(installed_programs()[0])
     # What goes wrong in these scenes is meant to.
     logging.getLogger("temporalio").setLevel(logging.CRITICAL)
@@ -305,7 +348,8 @@ async def main() -> None:
             )
             home = Path(stack.enter_context(tempfile.TemporaryDirectory()))
             written: dict[str, str] = {}
-            for name, scene in SCENES.items():
+            for name in sorted(wanted):
+                scene = SCENES[name]
                 database = stack.enter_context(cluster.database())
                 pool = await stack.enter_async_context(
                     open_pool(cluster.url(database, "placet_app"))
@@ -319,15 +363,16 @@ async def main() -> None:
                 runs = await record(scene, name, office)
                 for number, history in enumerate(runs, 1):
                     suffix = f"-run-{number}" if scene.short else ""
-                    written[f"{name}{suffix}.json"] = as_text(history)
+                    written[f"{name}{suffix}.json"] = as_text(history, home)
                 print(f"{name}: {sum(len(run.events) for run in runs)} events")  # noqa: T201
     finally:
         cluster.remove()
-    for old in HISTORIES.glob("*.json"):
-        old.unlink()
+    if wanted == set(SCENES):
+        for old in HISTORIES.glob("*.json"):
+            old.unlink()
     for file, text in written.items():
         (HISTORIES / file).write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    asyncio.run(main(set(sys.argv[1:]) or set(SCENES)))

@@ -1,6 +1,7 @@
 """An office for tests: people, a policy, a worker, and short words for what people do."""
 
 import asyncio
+import hashlib
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -90,6 +91,19 @@ def expense(amount: str = "120.00 EUR", **changes: Any) -> dict[str, Any]:
     }
 
 
+def a_page(document: tuple[bytes, str], **changes: Any) -> dict[str, Any]:
+    """Return a request to publish a document that is kept already: its content and kind."""
+    content, _ = document
+    sha256 = hashlib.sha256(content).hexdigest()
+    return {
+        "slug": "closed",
+        "title": "The office is closed",
+        "requester": "alice@example.com",
+        "document": {"path": "closed.md", "sha256": sha256, "size": len(content)},
+        **changes,
+    }
+
+
 class Office:
     """Starts cases and acts in them."""
 
@@ -135,12 +149,14 @@ class Office:
         """Start a case; it waits until time is skipped."""
         return await self.start([expense() if request is None else request], name=name)
 
-    async def start(self, arguments: list[Any], *, name: str | None = None) -> Handle:
+    async def start(
+        self, arguments: list[Any], *, name: str | None = None, pipeline: str = "expense"
+    ) -> Handle:
         """Start a case with whatever arguments."""
         handle = await self.client.start_workflow(
-            "expense",
+            pipeline,
             args=arguments,
-            id=name or f"expense-{secrets.token_hex(6)}",
+            id=name or f"{pipeline}-{secrets.token_hex(6)}",
             task_queue=self.settings.task_queue,
             result_type=CaseResult,
         )

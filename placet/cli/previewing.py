@@ -1,0 +1,152 @@
+"""Write the page that shows a request to those who review it."""
+
+import json as jsonlib
+from contextlib import AsyncExitStack
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from placet.cli.codes import Code
+from placet.cli.console import as_json, out, say
+from placet.cli.kinds import kind_of
+from placet.cli.records import records_of
+from placet.cli.submitting import Read, read_request
+from placet.connections import open_ledger
+from placet.digest import digest
+from placet.domain.errors import InvalidInputError, NotFoundError, UnavailableError
+from placet.domain.finding import Finding
+from placet.domain.ledger import RecordedEvent
+from placet.domain.publication import slug_of
+from placet.domain.vocabulary import Kind
+from placet.pipelines.pipeline import Pipeline, Prepared, Records, Viewed
+from placet.ports import Ledger
+from placet.registry import pipeline_named
+from placet.settings import Settings
+
+
+async def write_preview(what: str, *, pipeline: str | None, target: str | None, json: bool) -> int:
+    """Write the preview of a case, or of a file that is not submitted yet.
+
+    Args:
+        what: A case's id, or a path.
+        pipeline: Of which kind the file is, if it does not say.
+        target: Where to write it; ``-`` for the standard output, None for a name of its own.
+        json: Whether to print JSON.
+
+    Raises:
+        NotFoundError: There is no such case, or there is nothing to see of it.
+    """
+    settings = Settings.from_environment()
+    if _is_file(what):
+        kind = kind_of(what, pipeline)
+        viewed, page = await _of_file(settings, kind, what)
+    else:
+        viewed, page = await _of_case(settings, what)
+    if target == "-":
+        out(page.decode())
+        return Code.OK
+    path = Path(target or f"preview-{slug_of(viewed.case or viewed.digest[:12])}.html")
+    _write(path, page)
+    if json:
+        as_json(
+            {
+                "file": str(path),
+                "digest": viewed.digest,
+                "request": viewed.case,
+                "findings": [finding.model_dump(mode="json") for finding in viewed.findings],
+                "scope": dict(viewed.scope),
+            }
+        )
+        return Code.OK
+    out(str(path))
+    count = len(viewed.findings)
+    say(f"{count} findings; open it in a browser" if count else "open it in a browser")
+    return Code.OK
+
+
+def _is_file(what: str) -> bool:
+    return Path(what).exists()
+
+
+async def _of_file(settings: Settings, kind: Pipeline, file: str) -> tuple[Viewed, bytes]:
+    async with AsyncExitStack() as stack:
+        ledger: Ledger | None = None
+        try:
+            ledger = await stack.enter_async_context(open_ledger(settings))
+        except UnavailableError as error:
+            say(f"not compared with what is published now: {error}")
+        read = await read_request(settings, kind, file, ledger)
+        viewed = _viewed(read, read.prepared, offline=ledger is None)
+        records = records_of([*read.files, *read.prepared.made], ledger)
+        return viewed, await _shown(kind, viewed, records)
+
+
+def _viewed(read: Read, prepared: Prepared, *, offline: bool) -> Viewed:
+    return Viewed(
+        request=prepared.request.model_dump(mode="json"),
+        digest=digest(prepared.request),
+        case=None,
+        facts={**prepared.facts, "requester": read.requester.address},
+        findings=prepared.findings,
+        scope=prepared.scope,
+        effect_at=prepared.effect_at,
+        offline=offline,
+    )
+
+
+async def _of_case(settings: Settings, case: str) -> tuple[Viewed, bytes]:
+    async with open_ledger(settings) as ledger:
+        row = await ledger.request(case)
+        if row is None or row.digest is None:
+            raise NotFoundError(
+                f"there is no planned case {case[:100]!r}, and no such file; look at: placet list"
+            )
+        kind = pipeline_named(row.pipeline)
+        if kind is None:
+            raise NotFoundError(f"this version knows no pipeline {row.pipeline}; upgrade it")
+        viewed = _planned(
+            case,
+            row.digest,
+            jsonlib.loads(await ledger.get_content(row.digest)),
+            await ledger.timeline(case),
+        )
+        return viewed, await _shown(kind, viewed, ledger)
+
+
+def _planned(case: str, sha256: str, request: Any, story: list[RecordedEvent]) -> Viewed:
+    data: Any = next(
+        (
+            event.body["data"]
+            for event in reversed(story)
+            if event.kind == Kind.PLANNED and event.body.get("digest") == sha256
+        ),
+        {},
+    )
+    effect_at = data.get("effect_at")
+    return Viewed(
+        request=request,
+        digest=sha256,
+        case=case,
+        facts=data.get("facts", {}),
+        findings=tuple(Finding.model_validate(each) for each in data.get("findings", ())),
+        scope=data.get("scope", {}),
+        effect_at=datetime.fromisoformat(effect_at) if effect_at else None,
+    )
+
+
+async def _shown(kind: Pipeline, viewed: Viewed, records: Records) -> bytes:
+    if kind.door.preview is None:
+        raise NotFoundError(
+            f"there is no preview of {kind.name} requests; look at it: placet show, or "
+            "placet policy explain"
+        )
+    return await kind.door.preview(viewed, records)
+
+
+def _write(path: Path, page: bytes) -> None:
+    try:
+        path.write_bytes(page)
+    except OSError as error:
+        raise InvalidInputError(
+            f"{path}: {error.strerror or error}; name another file with --out"
+        ) from None
