@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from temporalio.testing import WorkflowEnvironment
 from placet.ledger import PostgresLedger
 from placet.local.binaries import find_temporal
 from tests.workflows.office import Handle, Office, expense
+from tests.workflows.slow import PATIENT, Slow
 from tests.workflows.trouble import NoMail
 
 ALICE, BOB, CAROL = "alice@example.com", "bob@example.com", "carol@example.com"
@@ -250,3 +252,30 @@ async def test_a_case_of_usual_length_is_one_run(office: Office) -> None:
     events = (await office.history(handle)).events
     continued = EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW
     assert continued not in {event.event_type for event in events}
+
+
+@pytest.mark.parametrize("revoked", [False, True])
+async def test_what_waits_for_its_time_goes_on_in_new_runs(
+    hasty_office: Office,
+    monkeypatch: pytest.MonkeyPatch,
+    revoked: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    office = hasty_office
+    monkeypatch.setattr("placet.bootstrap.PIPELINES", (PATIENT,))
+    office.writes_to = slow = Slow(office.ledger)
+    slow.end.set()
+    later = datetime.now(UTC) + timedelta(days=3)
+    async with office.worker():
+        first = await office.submit(expense(purpose=later.isoformat()))
+        handle = await current(office, first)
+        await office.decide(handle, "approve", BOB)
+        await talk(office, handle, 25)
+        assert await runs(office, handle) > 2
+        if revoked:
+            await office.decide(handle, "withdraw", BOB)
+        else:
+            await office.skip(handle, days=4)
+        result = await office.result(handle)
+    assert (result.outcome, result.effect) == ("approved", "revoked" if revoked else "done")
+    assert slow.runs == ([] if revoked else ["run"])
+    assert (await office.kinds(handle)).count("system:permit:issued") == 1
