@@ -17,7 +17,7 @@ from placet.domain.sending import SendRequest
 from placet.ledger import PostgresLedger
 from tests.mail.approved import PERMIT, REQUEST, approved
 from tests.mail.letters import attached, mail
-from tests.support.mailserver import HANG_UP, TAKE_AND_HANG_UP, MailServer, mail_server
+from tests.support.mailserver import HANG_UP, TAKE_AND_HANG_UP, MailServer, Slow, mail_server
 from tests.support.waiting import eventually
 
 PEOPLE = [f"person{number}@example.com" for number in range(1, 13)]
@@ -234,23 +234,6 @@ async def test_without_a_mail_server_the_mail_waits(ledger: PostgresLedger) -> N
     with pytest.raises(UnavailableError, match="set PLACET_SMTP_URL"):
         await send(SendingActivities(ledger, None), order)
     assert await told(ledger, "effect:permit:consumed") == []
-
-
-class Slow(MailServer):
-    """Holds one recipient's mail until it is let go."""
-
-    def __init__(self, held: str) -> None:
-        super().__init__()
-        self.held = held
-        self.holding = asyncio.Event()
-        self.let_go = asyncio.Event()
-
-    async def handle_DATA(self, server: Any, *told: Any) -> str:  # noqa: N802 - aiosmtpd's
-        """Take a mail, some of them later."""
-        if told[-1].rcpt_tos == [self.held]:
-            self.holding.set()
-            await self.let_go.wait()
-        return await super().handle_DATA(server, *told)
 
 
 @pytest.mark.parametrize("cancelled", ["stopped", "worker stops"])

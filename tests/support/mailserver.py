@@ -112,6 +112,29 @@ class MailServer:
         return AuthResult(success=login == ("placet", "correct horse"), handled=False)
 
 
+class Slow(MailServer):
+    """Holds one recipient's mail until it is let go; the mail is taken then.
+
+    Attributes:
+        held: Whose; empty for nobody's.
+        holding: Set when it is held.
+        let_go: To be set by the test.
+    """
+
+    def __init__(self, held: str = "") -> None:
+        super().__init__()
+        self.held = held
+        self.holding = asyncio.Event()
+        self.let_go = asyncio.Event()
+
+    async def handle_DATA(self, server: SMTP, *told: Any) -> str:  # noqa: N802 - aiosmtpd's
+        """Take a mail, some of them later."""
+        if told[-1].rcpt_tos == [self.held]:
+            self.holding.set()
+            await self.let_go.wait()
+        return await super().handle_DATA(server, *told)
+
+
 @asynccontextmanager
 async def mail_server(
     server: MailServer | None = None,
