@@ -9,7 +9,7 @@ import ctypes
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -34,9 +34,11 @@ from placet.domain.ledger import LedgerEvent, LedgerStep, Receipt, WrittenStep
 from placet.domain.ledger_rows import PaymentEntry, PaymentResult
 from placet.domain.record import Notice
 from placet.ledger import PostgresLedger
+from placet.ledger.publishing import PostgresPublishing
 from placet.logging import configure
 from placet.payments.spool import Spool
 from placet.ports import Ledger, Notifier
+from placet.publishing.directory import DirectoryTarget
 from placet.settings import Settings
 
 KILLED = "killed"
@@ -156,6 +158,26 @@ def _guard_spool(fate: Fate) -> None:
     Spool.release = guarded("release", Spool.release)  # type: ignore[method-assign]
 
 
+def _guard_publishing(fate: Fate) -> None:
+    """Put guards around what a publication in this process notes, and what it does about it."""
+
+    def guarded(name: str, method: Callable[..., Awaitable[Any]]) -> Callable[..., Any]:
+        async def call(*arguments: Any, **options: Any) -> Any:
+            fate.pause(f"before {name}")
+            result = await method(*arguments, **options)
+            fate.step(f"after {name}")
+            return result
+
+        return call
+
+    for owner, names in (
+        (PostgresPublishing, ("begin", "mark", "end")),
+        (DirectoryTarget, ("stage", "switch")),
+    ):
+        for name in names:
+            setattr(owner, name, guarded(f"publication's {name}", getattr(owner, name)))
+
+
 class _GuardedActivities(Interceptor):
     def __init__(self, fate: Fate) -> None:
         self._fate = fate
@@ -240,6 +262,7 @@ async def _work(order: Order) -> None:
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, asked.set)
     fate = Fate(order)
     _guard_spool(fate)
+    _guard_publishing(fate)
     settings = Settings.from_environment(order.environment)
     client = await Client.connect(
         order.address, data_converter=pydantic_data_converter, plugins=[_Guards(fate)]
