@@ -19,11 +19,13 @@ from placet.decisions import (
     answer_from_ledger,
     send,
 )
-from placet.domain.errors import InvalidInputError, UnavailableError
+from placet.digest import read_json
+from placet.domain.errors import InvalidInputError, NotFoundError, UnavailableError
 from placet.domain.ledger_rows import RequestRow
 from placet.domain.message import Message
 from placet.domain.review import Answer
 from placet.domain.vocabulary import Action
+from placet.planned import proposal
 from placet.ports import Ledger
 from placet.settings import Settings
 
@@ -46,7 +48,8 @@ class Wish:
         stage: The stage to sign for; None for the open one.
         to: Who takes the seat, for ``reassign``.
         seat_of: Whose seat, for ``reassign``.
-        file: The changed request, for ``resubmit``.
+        file: The changed request, for ``resubmit`` and ``edit``.
+        agrees: Whether what a reviewer proposes is resubmitted instead.
         wait: Whether to ask for an answer.
         json: Whether to print JSON.
     """
@@ -62,6 +65,7 @@ class Wish:
     to: str | None = None
     seat_of: str | None = None
     file: str | None = None
+    agrees: bool = False
     wait: bool = True
     json: bool = False
 
@@ -122,6 +126,10 @@ async def _message(
     }
     if wish.file is not None:
         told["request"] = await _changed_request(settings, ledger, wish, row)
+    if wish.agrees:
+        # Bound to the revision that the proposal was made on: another one may have another.
+        told["request"] = await _proposed(ledger, wish, row)
+        told["digest"] = row.digest if row is not None else None
     if wish.key is not None:
         told["attestation"] = _signature(wish, row, decision, digest)
     try:
@@ -149,6 +157,17 @@ async def _changed_request(
     read = await read_request(settings, pipeline, str(wish.file))
     await store_files(read.files, ledger)
     return read.prepared.request.model_dump(mode="json")
+
+
+async def _proposed(ledger: Ledger, wish: Wish, row: RequestRow | None) -> Any:
+    """Return the request that a reviewer proposes."""
+    found = proposal(await ledger.timeline(row.request), row) if row is not None else None
+    if found is None:
+        raise NotFoundError(
+            f"nobody proposes a change of {wish.request_id}; look at it: "
+            f"placet show {wish.request_id}"
+        )
+    return read_json(await ledger.get_content(found.digest))
 
 
 def _signature(wish: Wish, row: RequestRow | None, decision: str, digest: str | None) -> str:

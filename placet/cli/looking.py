@@ -12,12 +12,14 @@ from temporalio.service import RPCError
 from placet.cli import world
 from placet.cli.console import as_json, out, pairs, safe, say, table
 from placet.cli.following import follow_to_end, line, unknown, watch
+from placet.cli.showing import show_content, show_plan, show_proposal
 from placet.cli.times import until
 from placet.connections import connect_temporal, open_ledger
 from placet.decisions import has_worker, how_it_ended
 from placet.domain.errors import NotFoundError, PlacetError
 from placet.domain.ledger_rows import AssignmentRow, PaymentRow, RequestRow, ReviewRow
 from placet.ledger.postgres import MAX_ROWS
+from placet.planned import plan_facts, proposal
 from placet.ports import Ledger
 from placet.settings import Settings
 
@@ -103,7 +105,10 @@ async def show_case(request_id: str, *, events: bool, json: bool) -> int:
         reviews = await ledger.reviews(request_id)
         payments = await ledger.payments(request=request_id)
         story = await ledger.timeline(request_id)
-        content = await _content(ledger, row)
+        content = await _content(ledger, row.digest)
+        proposed = proposal(story, row)
+        change = await _content(ledger, proposed.digest if proposed else None)
+    plan = plan_facts(story, row)
     if json:
         as_json(
             {
@@ -112,13 +117,20 @@ async def show_case(request_id: str, *, events: bool, json: bool) -> int:
                 "reviews": [each.model_dump(mode="json") for each in reviews],
                 "payments": [each.model_dump(mode="json") for each in payments],
                 "content": content,
+                "findings": [each.model_dump(mode="json") for each in plan.findings],
+                "found": plan.found,
+                "scope": plan.scope,
+                "proposal": proposed and {**proposed._asdict(), "content": change},
                 "events": [each.model_dump(mode="json") for each in story],
                 "live": live,
             }
         )
         return 0
     _show_state(row, waiting, live)
-    _show_content(content)
+    show_content(content)
+    show_plan(plan)
+    if proposed is not None:
+        show_proposal(row, proposed, content, change)
     _show_reviews(reviews)
     _show_payments(payments)
     out("\nWhat happened (UTC, and how long after the first event)")
@@ -131,12 +143,12 @@ async def show_case(request_id: str, *, events: bool, json: bool) -> int:
     return 0
 
 
-async def _content(ledger: Ledger, row: RequestRow) -> Any:
-    """Return what the current revision says; None when it was erased or never planned."""
-    if row.digest is None:
+async def _content(ledger: Ledger, digest: str | None) -> Any:
+    """Return what a revision says; None when it was erased or there is none."""
+    if digest is None:
         return None
     try:
-        return jsonlib.loads(await ledger.get_content(row.digest))
+        return jsonlib.loads(await ledger.get_content(digest))
     except (NotFoundError, ValueError):
         return None
 
@@ -202,32 +214,6 @@ def _show_state(row: RequestRow, waiting: list[AssignmentRow], live: dict[str, A
 def _awaited(row: AssignmentRow) -> str:
     name = f"{row.name} ({row.person})" if row.name else row.person
     return f"{name} for {row.on_behalf_of}" if row.on_behalf_of else name
-
-
-def _show_content(content: Any) -> None:
-    if not isinstance(content, dict):
-        return
-    out("\nThe request")
-    for name, value in content.items():
-        label = str(name).replace("_", " ")
-        if isinstance(value, list):
-            for number, item in enumerate(value, start=1):
-                out(f"  {safe(f'{label} {number}: {_inline(item)}')}")
-        elif value is not None:
-            out(f"  {safe(f'{label}: {_inline(value)}')}")
-
-
-def _inline(value: Any) -> str:
-    """Return a JSON value on one line: money as money, a stored file by its name and digest."""
-    if isinstance(value, list):
-        return ", ".join(_inline(item) for item in value)
-    if not isinstance(value, dict):
-        return str(value)
-    if value.keys() == {"amount", "currency"}:
-        return f"{value['amount']} {value['currency']}"
-    if "sha256" in value:
-        return f"{value.get('name') or 'file'} (sha256 {str(value['sha256'])[:12]}…)"
-    return ", ".join(_inline(item) for item in value.values() if item is not None)
 
 
 def _show_reviews(reviews: list[ReviewRow]) -> None:

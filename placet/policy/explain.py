@@ -1,12 +1,15 @@
 """Say in plain words what a plan means: the route and why, who decides, and when time does."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
+
+from pydantic import JsonValue
 
 from placet.domain.plan import (
     Assurance,
     DeadlineAction,
+    Edits,
     Opening,
     PersonRef,
     Plan,
@@ -22,6 +25,21 @@ _ENDS = {
     DeadlineAction.ESCALATE: "escalates to the next level",
     DeadlineAction.EXTEND: "waits once more",
 }
+
+
+_EDITS = {
+    Edits.WITH_AUTHOR: "a reviewer may propose a change, which the requester has to take over",
+    Edits.FREELY: "a reviewer may change it; then all vote anew",
+}
+
+
+def scope_lines(scope: Mapping[str, JsonValue]) -> Iterator[str]:
+    """Yield what an effect will touch, a line for each of its parts."""
+    for name, value in scope.items():
+        if isinstance(value, dict):
+            yield f"{name}: {', '.join(f'{key} {part}' for key, part in value.items())}"
+        elif value is not None:
+            yield f"{name}: {value}"
 
 
 def explain(plan: Plan, openings: Sequence[Opening], *, time_zone: str) -> str:
@@ -42,6 +60,12 @@ def _lines(plan: Plan, openings: Sequence[Opening], zone: ZoneInfo) -> Iterator[
     yield f"  policy    {plan.policy.id} version {plan.policy.version} ({plan.policy.digest[:12]})"
     yield f"  route     {plan.route}"
     yield f"  because   {plan.why}"
+    if plan.effect_at is not None:
+        yield f"  waits     until {_instant(plan.effect_at, zone)}"
+    for line in scope_lines(plan.scope):
+        yield f"  touches   {line}"
+    for finding in plan.findings:
+        yield f"  found     {finding.where}: {finding.message} ({finding.kind})"
     if plan.decision is not None:
         verdict = "approved" if plan.decision.approve else "rejected"
         yield f"  result    {verdict} by rule: {plan.decision.reason}"
@@ -49,6 +73,8 @@ def _lines(plan: Plan, openings: Sequence[Opening], zone: ZoneInfo) -> Iterator[
     hours = plan.changes_within_hours
     within = f"{hours // 24} days" if hours % 24 == 0 else f"{hours} hours"
     yield f"  changes   at most {plan.max_rounds} times, each answered within {within}"
+    if plan.edits is not Edits.NEVER:
+        yield f"  edits     {_EDITS[plan.edits]}"
     for index, stage in enumerate(plan.stages):
         yield ""
         yield f"Stage {index + 1} of {len(plan.stages)}: {stage.name}"

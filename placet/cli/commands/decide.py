@@ -45,6 +45,8 @@ def add_to(app: typer.Typer) -> None:
         (reassign, f"{_CASE} {_BOB} --to carol@example.com"),
         (withdraw, f'{_CASE} {_ALICE} --reason "paid twice"'),
         (resubmit, f"{_CASE} changed.json {_ALICE}"),
+        (edit, f'{_CASE} changed.json {_BOB} --reason "the tip was missing"'),
+        (agree, f"{_CASE} {_ALICE}"),
     ):
         name = command.__name__
         app.command(name, epilog=example(f"{name} {line}"))(command)
@@ -124,6 +126,42 @@ def resubmit(
     It becomes a new revision, on which earlier votes are void.
     """
     return _send(Action.RESUBMIT, case, who, reason, decision_id, no_wait, json, file=file)
+
+
+def edit(
+    case: Case,
+    file: RequestFile,
+    who: Who,
+    reason: Reason = "",
+    decision_id: DecisionId = None,
+    digest: Digest = None,
+    key: Key = None,
+    stage: Stage = None,
+    no_wait: NoWait = False,
+    json: Json = False,
+) -> int:
+    """Change a request that you review.
+
+    Where the policy allows it, it counts at once, or when its author agrees. It becomes a new
+    revision, on which earlier votes are void.
+    """
+    changed = {"file": file, "digest": digest, "key": key, "stage": stage}
+    return _send(Action.EDIT, case, who, reason, decision_id, no_wait, json, **changed)
+
+
+def agree(
+    case: Case,
+    who: Who,
+    reason: Reason = "",
+    decision_id: DecisionId = None,
+    no_wait: NoWait = False,
+    json: Json = False,
+) -> int:
+    """Take over what a reviewer proposes to make of your request.
+
+    It becomes a new revision, on which earlier votes are void.
+    """
+    return _send(Action.RESUBMIT, case, who, reason, decision_id, no_wait, json, agrees=True)
 
 
 def _send(
