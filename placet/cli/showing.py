@@ -1,5 +1,6 @@
 """Show what a request says, what its plan says of it, and what a reviewer would make of it."""
 
+import shlex
 from typing import Any
 
 from placet.cli.console import out, safe
@@ -37,7 +38,8 @@ def show_proposal(row: RequestRow, proposed: Proposed, content: Any, change: Any
     new = [f"+ {each}" for each in after if each not in before]
     for each in (*gone, *new):
         out(f"  {safe(each)}")
-    out(f"  the requester takes it over: placet agree {safe(row.request)} --as WHO")
+    command = f"placet agree {shlex.quote(row.request)} --as WHO"
+    out(f"  {safe(f'the requester takes it over: {command}')}")
 
 
 def _told(content: Any) -> list[str]:

@@ -12,6 +12,7 @@ from enum import StrEnum
 from placet.domain.people import Directory, Person
 from placet.domain.plan import (
     DeadlineAction,
+    Edits,
     GroupPlan,
     Roster,
     Selector,
@@ -67,7 +68,7 @@ def check(snapshot: PolicySnapshot, directory: Directory, now: datetime) -> list
         now: An aware instant from which timers are tried and delegations are looked at.
     """
     policy = snapshot.policy
-    found = [*_routes(policy)]
+    found = [*_routes(policy), *_edits(policy)]
     for name, stage in policy.stages.items():
         trial = _Trial(policy, name, stage, directory, now)
         found += _selectors(trial)
@@ -92,6 +93,21 @@ def _routes(policy: Policy) -> Iterator[Finding]:
     for name in policy.stages:
         if name not in used:
             yield Finding.warning(("stages", name), "no route uses this stage; take it out")
+
+
+def _edits(policy: Policy) -> Iterator[Finding]:
+    """Say where one person could make another request of it and approve that."""
+    if policy.changes.edits is not Edits.FREELY:
+        return
+    for route in policy.routes:
+        plans = [stage_plan(name, policy.stages[name]) for name in route.stages or ()]
+        groups = [group for plan in plans for group in plan.groups]
+        if len(groups) == 1 and groups[0].approve.count == 1:
+            text = (
+                f"in route '{route.name}' one reviewer can change a request and approve it alone; "
+                "ask two, or take with_author"
+            )
+            yield Finding.warning(("changes", "edits"), text)
 
 
 class _Trial:

@@ -29,7 +29,7 @@ def notice(kind: NoticeKind, request: str) -> Notice:
 
 
 @pytest.mark.rule(number=12)
-@pytest.mark.parametrize("kind", [NoticeKind.REVIEW_WANTED, NoticeKind.CHANGES_REQUESTED])
+@pytest.mark.parametrize("kind", NoticeKind)
 @pytest.mark.parametrize("request_id", HOSTILE)
 def test_a_case_cannot_be_named_so_that_a_notice_does_harm(
     kind: NoticeKind, request_id: str

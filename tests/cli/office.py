@@ -177,6 +177,8 @@ def an_expense(reference: str, **changes: Any) -> dict[str, Any]:
 def prepare_policies(home: Path) -> tuple[Path, Path]:
     """Copy the shipped policies, give ``grace`` a key, and let managers decide everything small.
 
+    They may propose changes, too.
+
     Returns:
         The policies' directory and the key's file.
     """
@@ -198,5 +200,6 @@ def prepare_policies(home: Path) -> tuple[Path, Path]:
         name: stage for name, stage in expense["stages"].items() if name in {"manager", "executive"}
     }
     del expense["stages"]["executive"]["distinct_from"]
+    expense["changes"]["edits"] = "with_author"
     yaml.dump(expense, policies / "expense.yaml")
     return policies, key

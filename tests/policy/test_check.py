@@ -54,6 +54,7 @@ def test_a_sound_policy_has_no_errors() -> None:
         ("after: 2d,", "after: 9d,", "error stages.manager.escalation.0.after: comes after the"),
         ("finally: reject", "finally: approve", "deadline.finally: silence approves here"),
         ("then: expire", "then: approve", "deadline.then: silence approves here"),
+        ("at_most: 2,", "edits: freely,", "changes.edits: in route 'rest' one reviewer can change"),
         ("recheck: 6h", "when_stuck: approve", "a stage nobody can decide is approved"),
     ],
 )

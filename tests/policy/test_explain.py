@@ -1,32 +1,37 @@
 """The explanation of a plan, as people read it."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from textwrap import dedent
 from typing import Any
 
 from placet.domain.base import Model
+from placet.domain.finding import Finding
 from placet.pipelines.expense import FACTS
 from placet.pipelines.pipeline import Prepared
 from placet.policy.explain import explain
 from placet.policy.service import make_plan, open_stage
-from tests.policy.example import TEXT, company, facts, snapshot
+from tests.policy.example import TEXT, bent, company, facts, snapshot
 
 NOW = datetime(2026, 5, 11, 8, tzinfo=UTC)
 
 
-def explained(who: str = "alice", **changes: Any) -> str:
+def explained(
+    who: str = "alice", prepared: Mapping[str, Any] | None = None, text: str = TEXT, **changes: Any
+) -> str:
     people = company(
         bob={"absences": [{"from": "2026-05-11", "until": "2026-05-12"}]},
         carol={"delegations": [{"to": "grace", "from": "2026-05-11", "until": "2026-05-12"}]},
     )
     plan = make_plan(
-        snapshot(TEXT),
+        snapshot(text),
         Prepared(
             request=Model(),
             requester=who,
             title="New laptops",
             amount="5000.00 EUR",
             facts=facts(**changes),
+            **(prepared or {}),
         ),
         FACTS,
         requester=people.require(who).ref(),
@@ -70,6 +75,26 @@ def test_a_plan_is_explained_with_its_people_and_its_times() -> None:
           when nobody can decide it: escalate
           Wed 2026-05-13 10:00 CEST  deadline: it expires
         """)
+
+
+def test_what_was_found_what_is_touched_and_who_may_edit_is_explained() -> None:
+    told = explained(
+        total=100.0,
+        text=bent(("at_most: 2,", "at_most: 2, edits: with_author,")),
+        prepared={
+            "findings": (Finding(kind="broken-link", where="a.md:1", message="It is dead."),),
+            "scope": {"slug": "news", "replaces": None, "targets": {"site": "directory www"}},
+            "effect_at": datetime(2026, 6, 1, 8, tzinfo=UTC),
+        },
+    )
+    assert (
+        "  waits     until Mon 2026-06-01 10:00 CEST\n"
+        "  touches   slug: news\n"
+        "  touches   targets: site directory www\n"
+        "  found     a.md:1: It is dead. (broken-link)\n"
+        "  changes   at most 2 times, each answered within 10 days\n"
+        "  edits     a reviewer may propose a change, which the requester has to take over\n"
+    ) in told
 
 
 def test_a_decision_by_rule_is_explained_in_a_line() -> None:

@@ -1,0 +1,58 @@
+"""A reviewer proposes a change by the command line, and its author takes it over."""
+
+import json
+from pathlib import Path
+
+from tests.cli.office import Office, an_expense
+from tests.support.waiting import until
+
+ALICE, BOB = ("--as", "alice@example.com"), ("--as", "bob@example.com")
+
+
+def test_a_proposal_is_shown_and_taken_over(office: Office, tmp_path: Path) -> None:
+    case = office.submit("proposed")
+    office.until_pending(case)
+    changed = tmp_path / "changed.json"
+    changed.write_text(json.dumps(an_expense("proposed", amount="190.10 EUR")))
+    said = office.placet("edit", case, changed, *BOB, "--reason", "the tip was missing")
+    assert said.code == 0, said.err
+    assert "proposed to Alice" in said.out
+    shown = office.placet("show", case).out
+    assert "Bob Okafor proposes a change: the tip was missing" in shown
+    assert "- lines 1:" in shown
+    assert "190.10 EUR" in shown
+    assert f"placet agree {case}" in shown
+    proposal = office.placet("show", case, "--json").document["proposal"]
+    assert proposal["content"]["lines"][0]["amount"]["amount"] == "190.10"
+    said = office.placet("agree", case, *ALICE)
+    assert said.code == 0, said.err
+    assert "revision 2" in said.out
+    told = office.placet("show", case, "--json").document
+    assert (told["digest"], told["proposal"]) == (proposal["digest"], None)
+    assert "taking over the change by bob" in office.placet("show", case).out
+
+    def waits() -> bool:
+        return office.placet("approve", case, *BOB).code == 0
+
+    until(waits, f"{case} to be approved")
+
+
+def test_nobody_agrees_to_what_nobody_proposes(office: Office) -> None:
+    case = office.submit("not-proposed")
+    office.until_pending(case)
+    said = office.placet("agree", case, *ALICE)
+    assert said.code == 7
+    assert "nobody proposes a change" in said.err
+
+
+def test_only_the_requester_agrees(office: Office, tmp_path: Path) -> None:
+    case = office.submit("agreed-by-another")
+    office.until_pending(case)
+    changed = tmp_path / "changed.json"
+    changed.write_text(json.dumps(an_expense("agreed-by-another", amount="190.10 EUR")))
+    assert office.placet("edit", case, changed, *BOB).code == 0
+    said = office.placet("agree", case, *BOB)
+    assert said.code == 4
+    assert "only the requester" in said.err
+    said = office.placet("edit", case, changed, *BOB, "--digest", "0" * 64)
+    assert said.code in {4, 6}, said
