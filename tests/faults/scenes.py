@@ -33,6 +33,18 @@ async def changed(world: World, order: mortal.Order) -> Handle:
     return handle
 
 
+async def edited(world: World, order: mortal.Order) -> Handle:
+    """The manager changes the request, and approves what became of it."""
+    handle = await world.submit(order)
+    await world.recorded(handle, "system:stage:opened")
+    shown = (await world.ledger.timeline(handle.id))[0].body["digest"]
+    await _signal(handle, "edit", BOB, request=expense("90.00 EUR"), digest=shown)
+    await world.recorded(handle, "system:stage:opened", times=2)
+    await _signal(handle, "approve", BOB)
+    await world.result(handle)
+    return handle
+
+
 async def escalated(world: World, order: mortal.Order) -> Handle:
     """The manager is silent for three days; the deputy approves."""
     handle = await world.submit(order)
@@ -48,6 +60,7 @@ async def escalated(world: World, order: mortal.Order) -> Handle:
 SCENES: dict[str, Callable[[World, mortal.Order], Awaitable[Handle]]] = {
     "approved": approved,
     "changed": changed,
+    "edited": edited,
     "escalated": escalated,
 }
 

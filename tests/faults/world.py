@@ -26,8 +26,9 @@ from placet.domain.orders import CaseResult
 from placet.ledger import PostgresLedger, open_pool
 from placet.local.stack import LocalStack
 from tests.faults import mortal
+from tests.support.policies import policies_with
 from tests.support.waiting import eventually
-from tests.workflows.office import POLICIES, expense
+from tests.workflows.office import expense
 
 PATIENCE = 60.0
 """How long a test waits for something that has to happen, in seconds."""
@@ -47,6 +48,7 @@ class World:
         ledger: The ledger, as the application sees it.
         admin_url: The database, as its administrator sees it.
         home: Where notices and payment files are.
+        policies: The tests' policies, by which reviewers may edit.
     """
 
     def __init__(
@@ -57,6 +59,7 @@ class World:
         self.ledger = ledger
         self.admin_url = admin_url
         self.home = home
+        self.policies = policies_with("freely", home / "policies")
         self._numbers = itertools.count(1)
 
     def order(self, task_queue: str | None = None, **environment: str) -> mortal.Order:
@@ -66,7 +69,7 @@ class World:
             address=self.client.service_client.config.target_host,
             environment={
                 "PLACET_HOME": str(self.home),
-                "PLACET_POLICIES": str(POLICIES),
+                "PLACET_POLICIES": str(self.policies),
                 "PLACET_DATABASE_URL": app_url(self.admin_url),
                 "PLACET_TASK_QUEUE": task_queue or f"faults-{secrets.token_hex(6)}",
                 **environment,
