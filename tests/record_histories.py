@@ -23,8 +23,10 @@ from temporalio.testing import WorkflowEnvironment
 
 from placet.ledger import PostgresLedger, open_pool
 from placet.local.binaries import find_temporal
+from placet.mail.server import Security, SmtpServer
+from tests.support.mailserver import mail_server
 from tests.support.postgres import Cluster, installed_programs
-from tests.workflows.office import Handle, Office, a_page, expense
+from tests.workflows.office import Handle, Office, a_mail, a_page, expense
 from tests.workflows.trouble import Erased, NoMail, Outage
 
 HISTORIES = Path(__file__).parent / "histories"
@@ -35,7 +37,10 @@ ERIN, FRANK, HEIDI = "erin@example.com", "frank@example.com", "heidi@example.com
 GRACE = "grace@example.com"
 
 NOTICE = (b"We are closed on Friday.\n", "text/markdown")
-TELLTALE = (b"The password: Sommer-Regen-2026\n", "text/markdown")
+OUT_OF_PLACE = "The password: Sommer-Regen-2026\n"
+TELLTALE = (OUT_OF_PLACE.encode(), "text/markdown")
+
+PEOPLE = (b"nina@example.net\nomar@example.net\n", "text/plain")
 
 Play = Callable[[Office, Handle], Awaitable[None]]
 
@@ -89,6 +94,13 @@ async def reject_by_two_editors(office: Office, handle: Handle) -> None:
     """Have two editors against a page."""
     await office.signal(handle, "reject", ERIN, reason="too short")
     await office.signal(handle, "reject", HEIDI, reason="not true")
+
+
+async def stop(office: Office, handle: Handle) -> None:
+    """Approve a mail, and stop it while its server is away."""
+    await approve(office, handle)
+    await office.recorded(handle, "effect:permit:consumed")
+    await office.signal(handle, "withdraw", ALICE, reason="wrong price")
 
 
 async def wait_and_approve(office: Office, handle: Handle) -> None:
@@ -227,6 +239,12 @@ def without_mail(office: Office) -> None:
     office.notifier = NoMail(1, permanent=True)
 
 
+def without_mail_server(office: Office) -> None:
+    """Let nobody answer where the mail server should be."""
+    smtp = SmtpServer(host="127.0.0.1", port=9, security=Security.NONE)
+    office.settings = office.settings.model_copy(update={"smtp": smtp})
+
+
 COMMITTEE = expense(cost_centre="CC-COMMITTEE")
 
 SCENES = {
@@ -268,6 +286,13 @@ SCENES = {
     ),
     "publish-rejected-by-rule": Scene(
         nothing, a_page(TELLTALE), pipeline="publish", files=(TELLTALE,)
+    ),
+    "send-approved-and-sent": Scene(approve, a_mail(PEOPLE), pipeline="send", files=(PEOPLE,)),
+    "send-stopped": Scene(
+        stop, a_mail(PEOPLE), prepare=without_mail_server, pipeline="send", files=(PEOPLE,)
+    ),
+    "send-rejected-by-rule": Scene(
+        nothing, a_mail(PEOPLE, text=OUT_OF_PLACE), pipeline="send", files=(PEOPLE,)
     ),
     "expense-continued": Scene(talk, expense(), short=True),
     "expense-waiting": Scene(wait, expense(), ends=False),
@@ -346,6 +371,7 @@ async def main(wanted: set[str]) -> None:
             short = await stack.enter_async_context(
                 server("limit.historyCount.suggestContinueAsNew=30")
             )
+            mails = await stack.enter_async_context(mail_server())
             home = Path(stack.enter_context(tempfile.TemporaryDirectory()))
             written: dict[str, str] = {}
             for name in sorted(wanted):
@@ -360,6 +386,7 @@ async def main(wanted: set[str]) -> None:
                     home / name,
                     task_queue=name,
                 )
+                office.settings = office.settings.model_copy(update={"smtp": mails.settings()})
                 runs = await record(scene, name, office)
                 for number, history in enumerate(runs, 1):
                     suffix = f"-run-{number}" if scene.short else ""

@@ -104,6 +104,20 @@ def a_page(document: tuple[bytes, str], **changes: Any) -> dict[str, Any]:
     }
 
 
+def a_mail(people: tuple[bytes, str], **changes: Any) -> dict[str, Any]:
+    """Return a mail for each on a list that is kept already: its content and kind."""
+    content, _ = people
+    sha256 = hashlib.sha256(content).hexdigest()
+    return {
+        "requester": "alice@example.com",
+        "sender": "Alice <alice@example.com>",
+        "lists": [{"name": "people.txt", "sha256": sha256, "size": len(content)}],
+        "subject": "Our offer",
+        "text": "Good morning!",
+        **changes,
+    }
+
+
 class Office:
     """Starts cases and acts in them."""
 

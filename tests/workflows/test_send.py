@@ -6,27 +6,13 @@ import pytest
 from temporalio.api.enums.v1 import PendingActivityState
 
 from placet.ledger import PostgresLedger
-from placet.mail.files import MailFile
 from tests.support.mailserver import MailServer, Slow, mail_server
 from tests.support.waiting import eventually
-from tests.workflows.office import Handle, Office
+from tests.workflows.office import Handle, Office, a_mail
 
 PEOPLE = [f"person{number}@example.net" for number in range(1, 9)]
-LIST = MailFile.of("people.txt", "\n".join([*PEOPLE, PEOPLE[0].upper()]).encode())
+LIST = ("\n".join([*PEOPLE, PEOPLE[0].upper()]).encode(), "text/plain")
 ALICE, BOB, CAROL = "alice@example.com", "bob@example.com", "carol@example.com"
-
-
-def a_mail(**changes: Any) -> dict[str, Any]:
-    """Return a mail of their own for everybody on a list."""
-    told = LIST.reference()
-    return {
-        "requester": ALICE,
-        "sender": "Alice <alice@example.com>",
-        "lists": [{key: told[key] for key in ("name", "sha256", "size")}],
-        "subject": "Our offer",
-        "text": "Good morning!",
-        **changes,
-    }
 
 
 @pytest.fixture
@@ -41,14 +27,14 @@ async def office(closed_office: Office, server: MailServer) -> AsyncIterator[Off
     """Give an office that can send, one mail after another."""
     smtp = server.settings(connections=1)
     closed_office.settings = closed_office.settings.model_copy(update={"smtp": smtp})
-    await closed_office.ledger.put_content(LIST.content, LIST.media_type)
+    await closed_office.ledger.put_content(*LIST)
     async with closed_office.worker():
         yield closed_office
 
 
 async def approved(office: Office, **changes: Any) -> Handle:
     """Submit a mail and have it approved."""
-    handle = await office.start([a_mail(**changes)], pipeline="send")
+    handle = await office.start([a_mail(LIST, **changes)], pipeline="send")
     await office.decide(handle, "approve", BOB)
     return handle
 
@@ -93,17 +79,19 @@ async def test_an_approved_mail_reaches_everybody_once(office: Office, server: S
 
 
 async def test_what_is_rejected_is_not_sent(office: Office, server: Slow) -> None:
-    handle = await office.start([a_mail()], pipeline="send")
+    handle = await office.start([a_mail(LIST)], pipeline="send")
     await office.decide(handle, "reject", BOB, reason="not now")
     assert (await office.result(handle)).outcome == "rejected"
 
-    secret = await office.start([a_mail(text="password: Tr0ub4dor-hunter2")], pipeline="send")
+    secret = await office.start([a_mail(LIST, text="password: Tr0ub4dor-hunter2")], pipeline="send")
     assert (await office.result(secret)).outcome == "rejected"
     assert server.taken == []
 
 
 async def test_a_mail_nobody_could_send_ends_with_what_is_wrong(office: Office) -> None:
-    handle = await office.start([a_mail(subject="Hi\r\nBcc: eve@example.com")], pipeline="send")
+    handle = await office.start(
+        [a_mail(LIST, subject="Hi\r\nBcc: eve@example.com")], pipeline="send"
+    )
     result = await office.result(handle)
     assert result.outcome == "failed"
     assert "subject: it holds a line break" in result.reason
@@ -136,7 +124,7 @@ async def test_a_mail_is_stopped_while_its_server_is_away(
         pass
     smtp = gone.settings()
     closed_office.settings = closed_office.settings.model_copy(update={"smtp": smtp})
-    await ledger.put_content(LIST.content, LIST.media_type)
+    await ledger.put_content(*LIST)
     async with closed_office.worker():
         handle = await approved(closed_office)
         await closed_office.recorded(handle, "effect:permit:consumed")
@@ -179,11 +167,9 @@ async def test_progress_is_told_by_heartbeat_and_stays(office: Office, server: S
 
 async def test_a_large_mail_keeps_the_history_small(office: Office, server: Slow) -> None:
     people = "".join(f"p{number}@example.net\n" for number in range(1_000)).encode()
-    file = MailFile.of("many.txt", people)
-    await office.ledger.put_content(file.content, file.media_type)
-    told = file.reference()
-    lists = [{key: told[key] for key in ("name", "sha256", "size")}]
-    handle = await approved(office, lists=lists)
+    await office.ledger.put_content(people, "text/plain")
+    handle = await office.start([a_mail((people, "text/plain"))], pipeline="send")
+    await office.decide(handle, "approve", BOB)
     async with asyncio.timeout(60):
         await handle.result()
 
