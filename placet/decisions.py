@@ -48,6 +48,8 @@ _COUNTED: dict[str, Action] = {
     Kind.REJECTED: Action.REJECT,
     Kind.CHANGES_REQUESTED: Action.REQUEST_CHANGES,
     Kind.WITHDRAWN: Action.WITHDRAW,
+    Kind.REVOKED: Action.WITHDRAW,
+    Kind.STOP_REQUESTED: Action.WITHDRAW,
     Kind.COMMENTED: Action.COMMENT,
     Kind.REASSIGNED: Action.REASSIGN,
     Kind.RESUBMITTED: Action.RESUBMIT,

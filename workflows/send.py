@@ -34,6 +34,6 @@ class Send(Doors):
     async def run(self, request: RawValue = NO_REQUEST) -> CaseResult:  # noqa: ARG002 - the gate has it
         """Wait for people, then send."""
         outcome = await self.gate.approval()
-        if outcome.kind is Status.APPROVED:
+        if outcome.kind is Status.APPROVED and await self.gate.embargo():
             await self.gate.effect(SendingActivities.send, attempt=ATTEMPT)
         return await self.gate.close()

@@ -15,11 +15,17 @@ from placet.ports import Reader
 from placet.timeline import sentence
 
 _LOOK_SECONDS = 0.5
+_TO_COME = (EffectState.WAITING.value, EffectState.PENDING.value)
 
 
 def has_ended(row: RequestRow | None) -> bool:
     """Say whether nothing more is to come: the case is decided and its effect is through."""
-    return row is not None and Status(row.status).final and row.effect != EffectState.PENDING.value
+    return row is not None and Status(row.status).final and row.effect not in _TO_COME
+
+
+def state_of(row: RequestRow) -> str:
+    """Return where a case stands, and how far its effect has come."""
+    return row.status if row.effect is None else f"{row.status}, {row.effect}"
 
 
 def line(event: RecordedEvent, first: RecordedEvent) -> str:
@@ -84,7 +90,7 @@ async def follow_to_end(
                 as_json(row.model_dump(mode="json"))
             return _verdict(row)
         if time.monotonic() >= give_up:
-            state = row.status if row else "not planned yet: no worker has taken it"
+            state = state_of(row) if row else "not planned yet: no worker has taken it"
             raise StopError(
                 f"{request_id} is still open ({state}); look: placet show {request_id}",
                 Code.STILL_OPEN,
@@ -100,5 +106,5 @@ def unknown(request_id: str) -> NotFoundError:
 def _verdict(row: RequestRow) -> int:
     effect = f"; its effect: {row.effect}" if row.effect else ""
     say(f"{how_it_ended(row)}{effect}")
-    good = row.status == Status.APPROVED.value and row.effect != EffectState.FAILED.value
+    good = row.status == Status.APPROVED.value and row.effect in {None, EffectState.DONE.value}
     return Code.OK if good else Code.NOT_APPROVED

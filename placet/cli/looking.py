@@ -11,7 +11,7 @@ from temporalio.service import RPCError
 
 from placet.cli import world
 from placet.cli.console import as_json, out, pairs, safe, say, table
-from placet.cli.following import follow_to_end, line, unknown, watch
+from placet.cli.following import follow_to_end, line, state_of, unknown, watch
 from placet.cli.showing import show_content, show_plan, show_proposal
 from placet.cli.times import until
 from placet.connections import connect_temporal, open_ledger
@@ -75,7 +75,7 @@ async def _waiting(ledger: Ledger, rows: list[RequestRow]) -> dict[str, list[Ass
 def _cells(row: RequestRow, waiting: list[AssignmentRow], now: datetime) -> list[str]:
     return [
         row.request,
-        row.status if row.effect is None else f"{row.status}, {row.effect}",
+        state_of(row),
         row.amount or "",
         until(row.due, now) if row.due else "",
         ", ".join(each.name or each.person for each in waiting),

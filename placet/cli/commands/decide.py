@@ -108,7 +108,11 @@ def withdraw(
     no_wait: NoWait = False,
     json: Json = False,
 ) -> int:
-    """Take your own request back."""
+    """Take your own request back.
+
+    After the approval it revokes what waits for its time, and stops what can be stopped half-way:
+    the requester, who approved it and the role placet-admin may do so.
+    """
     return _send(Action.WITHDRAW, case, who, reason, decision_id, no_wait, json)
 
 
