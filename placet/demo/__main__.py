@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from obstore.store import S3Store
 from rich.console import Console
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
@@ -15,7 +16,9 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from placet.connections import app_url
 from placet.db import migrate, open_pool
 from placet.demo.company import ROOT, Company
+from placet.demo.mailbox import Mailbox, mailbox
 from placet.demo.scenes import SCENES
+from placet.demo.storage import BUCKET, Storage, storage
 from placet.demo.theatre import Theatre
 from placet.domain.errors import PlacetError
 from placet.ledger.postgres import PostgresLedger
@@ -44,11 +47,24 @@ def main() -> int:
 async def _play(console: Console, wanted: set[int]) -> Path:
     home = default_home() / "demo"
     remove_everything(home)
-    async with LocalStack(home, time_skipping=True) as address:
+    with mailbox() as box:
+        await _staged(console, wanted, home, box)
+    return home
+
+
+async def _staged(console: Console, wanted: set[int], home: Path, box: Mailbox) -> None:
+    async with (
+        LocalStack(home, time_skipping=True) as address,
+        storage(home / "storage") as there,
+    ):
         url = app_url(address.database_url)
         await asyncio.to_thread(migrate, address.database_url)
         company = Company(home)
+        company.publish_to(there.endpoint, BUCKET)
         environment = {
+            "DEMO_STORAGE_KEY_ID": there.key_id,
+            "DEMO_STORAGE_KEY": there.key,
+            "PLACET_SMTP_URL": box.url,
             "PLACET_HOME": str(home),
             "PLACET_POLICIES": str(company.policies),
             "PLACET_DATABASE_URL": url,
@@ -66,12 +82,24 @@ async def _play(console: Console, wanted: set[int]) -> Path:
                 ledger=ledger,
                 temporal=find_temporal(),
                 environment=environment,
+                mailbox=box,
+                bucket=_bucket(there),
             )
             for number, (title, scene) in enumerate(SCENES, start=1):
                 if number in wanted:
                     theatre.scene(number, title)
                     await scene(theatre)
-    return home
+
+
+def _bucket(there: Storage) -> S3Store:
+    return S3Store(
+        BUCKET,
+        endpoint=there.endpoint,
+        region="us-east-1",
+        access_key_id=there.key_id,
+        secret_access_key=there.key,
+        client_options={"allow_http": True},
+    )
 
 
 @asynccontextmanager

@@ -21,18 +21,23 @@ class Company:
     """The demonstration's policies, people and requests, in a directory of its own.
 
     Attributes:
+        home: Where everything of it is.
         policies: The directory to run with.
         key: The executive's private key.
     """
 
     def __init__(self, home: Path) -> None:
         """Copy what ships into ``home``."""
+        self.home = home
         self.policies = home / "policies"
         self.key = home / "grace.jwk"
         self._requests = home / "requests"
         shutil.copytree(ROOT / "policies", self.policies)
         self._requests.mkdir()
-        shutil.copytree(ROOT / "examples" / "receipts", self._requests / "receipts")
+        for name in ("receipts", "publish-spring-offer"):
+            shutil.copytree(ROOT / "examples" / name, self._requests / name)
+        for path in (ROOT / "examples").glob("send-*"):
+            shutil.copy(path, self._requests)
         public = new_key(self.key)
         self._change("grace", keys=[public.jwk()])
 
@@ -58,6 +63,51 @@ class Company:
         path = self._requests / f"{number}-{example}.json"
         path.write_text(json.dumps(request, indent=2), encoding="utf-8")
         return path
+
+    def example(self, name: str) -> Path:
+        """Return a shipped example as it is, with its files beside it."""
+        return self._requests / name
+
+    def bundle(self, name: str, old: str = "", new: str = "") -> Path:
+        """Return a directory with a shipped page, in which ``old`` is written as ``new``."""
+        number = len(list(self._requests.glob("page-*"))) + 1
+        copy = self._requests / f"page-{number}" / name
+        shutil.copytree(ROOT / "examples" / f"publish-{name}", copy)
+        page = copy / "index.md"
+        text = page.read_text(encoding="utf-8")
+        page.write_text(text.replace(old, new) if old else text, encoding="utf-8")
+        return copy
+
+    def notice(self, title: str, slug: str, publish_at: datetime) -> Path:
+        """Return the file of a short page that is to go out at an instant."""
+        front = {
+            "title": title,
+            "requester": "alice@example.com",
+            "slug": slug,
+            "publish_at": publish_at.isoformat(),
+        }
+        path = self._requests / f"{slug}.md"
+        path.write_text(f"---\n{json.dumps(front)}\n---\n# {title}\n\nBe kind.\n", encoding="utf-8")
+        return path
+
+    def page(self, slug: str) -> bytes | None:
+        """Return the page that stands in the site's directory, or None."""
+        path = self.home / "site" / "live" / slug / "index.html"
+        return path.read_bytes() if path.exists() else None
+
+    def publish_to(self, endpoint: str, bucket: str) -> None:
+        """Add a bucket of an S3-compatible server to the targets."""
+        yaml = YAML()
+        path = self.policies / "targets.yaml"
+        targets = yaml.load(path)
+        targets["targets"]["storage"] = {
+            "kind": "s3",
+            "bucket": bucket,
+            "endpoint": endpoint,
+            "access_key_env": "DEMO_STORAGE_KEY_ID",
+            "secret_key_env": "DEMO_STORAGE_KEY",
+        }
+        yaml.dump(targets, path)
 
     def _change(self, person: str, **fields: Any) -> None:
         yaml = YAML()

@@ -10,12 +10,14 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from obstore.store import S3Store
 from rich.console import Console
 from rich.rule import Rule
 from temporalio.client import Client
 from temporalio.testing import TimeSkipper
 
 from placet.demo.company import ROOT, Company
+from placet.demo.mailbox import Mailbox
 from placet.domain.errors import PlacetError
 from placet.ledger.postgres import PostgresLedger
 
@@ -34,6 +36,7 @@ class Theatre:
     Attributes:
         company: Its people, policies and requests.
         console: Where the narration goes.
+        mailbox: The mail server.
     """
 
     def __init__(  # noqa: PLR0913 - the parts of a running service
@@ -45,10 +48,14 @@ class Theatre:
         ledger: PostgresLedger,
         temporal: Path,
         environment: Mapping[str, str],
+        mailbox: Mailbox,
+        bucket: S3Store,
     ) -> None:
         """Play with these parts."""
         self.console = console
         self.company = company
+        self.mailbox = mailbox
+        self._bucket = bucket
         self._client = client
         self._skipper = TimeSkipper(client)
         self._ledger = ledger
@@ -64,10 +71,14 @@ class Theatre:
         """Narrate."""
         self.console.print(f"[italic]{text}[/italic]")
 
-    async def submit(self, file: Path) -> str:
+    async def submit(self, file: Path, pipeline: str = "expense") -> str:
         """Submit a request with the command line; return its id."""
-        out = await self.placet("expense", str(file))
+        out = await self.placet(pipeline, str(file))
         return out.strip().splitlines()[-1]
+
+    async def in_storage(self, key: str) -> bytes:
+        """Return what the S3-compatible storage has under a key of what is published."""
+        return bytes(await (await self._bucket.get_async(f"live/{key}")).bytes_async())
 
     async def placet(self, *words: str, exits: int = 0, show: bool = False) -> str:
         """Type a command of Placet's; return what it wrote to standard output.

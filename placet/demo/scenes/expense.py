@@ -1,4 +1,4 @@
-"""The scenes: one request each, from its submission to its end."""
+"""Expenses: one request each, from its submission to its end."""
 
 from datetime import UTC, datetime, timedelta
 
