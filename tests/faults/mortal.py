@@ -34,8 +34,10 @@ from placet.domain.ledger import LedgerEvent, LedgerStep, Receipt, WrittenStep
 from placet.domain.ledger_rows import PaymentEntry, PaymentResult
 from placet.domain.record import Notice
 from placet.ledger import PostgresLedger
+from placet.ledger.deliveries import PostgresDeliveries
 from placet.ledger.publishing import PostgresPublishing
 from placet.logging import configure
+from placet.mail.smtp import Connection
 from placet.payments.spool import Spool
 from placet.ports import Ledger, Notifier
 from placet.publishing.directory import DirectoryTarget
@@ -158,8 +160,8 @@ def _guard_spool(fate: Fate) -> None:
     Spool.release = guarded("release", Spool.release)  # type: ignore[method-assign]
 
 
-def _guard_publishing(fate: Fate) -> None:
-    """Put guards around what a publication in this process notes, and what it does about it."""
+def _guard_effects(fate: Fate) -> None:
+    """Put guards around what publications and mails of this process note, and what they do."""
 
     def guarded(name: str, method: Callable[..., Awaitable[Any]]) -> Callable[..., Any]:
         async def call(*arguments: Any, **options: Any) -> Any:
@@ -170,12 +172,14 @@ def _guard_publishing(fate: Fate) -> None:
 
         return call
 
-    for owner, names in (
-        (PostgresPublishing, ("begin", "mark", "end")),
-        (DirectoryTarget, ("stage", "switch")),
+    for what, owner, names in (
+        ("publication", PostgresPublishing, ("begin", "mark", "end")),
+        ("publication", DirectoryTarget, ("stage", "switch")),
+        ("mail", PostgresDeliveries, ("begin", "claim", "record", "end")),
+        ("mail", Connection, ("hand_over",)),
     ):
         for name in names:
-            setattr(owner, name, guarded(f"publication's {name}", getattr(owner, name)))
+            setattr(owner, name, guarded(f"{what}'s {name}", getattr(owner, name)))
 
 
 class _GuardedActivities(Interceptor):
@@ -262,7 +266,7 @@ async def _work(order: Order) -> None:
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, asked.set)
     fate = Fate(order)
     _guard_spool(fate)
-    _guard_publishing(fate)
+    _guard_effects(fate)
     settings = Settings.from_environment(order.environment)
     client = await Client.connect(
         order.address, data_converter=pydantic_data_converter, plugins=[_Guards(fate)]
