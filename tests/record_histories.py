@@ -14,6 +14,7 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -36,6 +37,7 @@ ALICE, BOB, CAROL = "alice@example.com", "bob@example.com", "carol@example.com"
 ERIN, FRANK, HEIDI = "erin@example.com", "frank@example.com", "heidi@example.com"
 GRACE = "grace@example.com"
 
+LATER = (datetime.now(UTC) + timedelta(days=3)).isoformat(timespec="seconds")
 NOTICE = (b"We are closed on Friday.\n", "text/markdown")
 OUT_OF_PLACE = "The password: Sommer-Regen-2026\n"
 TELLTALE = (OUT_OF_PLACE.encode(), "text/markdown")
@@ -88,6 +90,33 @@ async def approve_by_two_editors(office: Office, handle: Handle) -> None:
     await office.signal(handle, "reject", ERIN, reason="too short")
     await office.signal(handle, "approve", FRANK)
     await office.signal(handle, "approve", HEIDI)
+
+
+async def wait_for_the_time(office: Office, handle: Handle) -> None:
+    """Approve what has a time, talk about it, and let the time come."""
+    await wait_and_leave(office, handle)
+    await office.skip(handle, days=4)
+
+
+async def revoke(office: Office, handle: Handle) -> None:
+    """Take an approval back while it waits; somebody who may not tries it first."""
+    await wait_and_leave(office, handle)
+    await office.refusal(handle, "withdraw", CAROL)
+    await office.signal(handle, "withdraw", FRANK, reason="the date is wrong")
+
+
+async def revoke_by_cancelling(office: Office, handle: Handle) -> None:
+    """Cancel the workflow of what is approved and waits."""
+    await wait_and_leave(office, handle)
+    await handle.cancel(reason="the date is wrong")
+
+
+async def wait_and_leave(office: Office, handle: Handle) -> None:
+    """Approve what has a time, and leave it waiting."""
+    await office.decide(handle, "approve", FRANK)
+    await office.decide(handle, "approve", HEIDI)
+    await office.settled(handle)
+    await office.idle(handle)
 
 
 async def reject_by_two_editors(office: Office, handle: Handle) -> None:
@@ -280,6 +309,22 @@ SCENES = {
     "expense-notice-failed": Scene(approve, expense(), prepare=without_mail),
     "publish-approved-and-published": Scene(
         approve_by_two_editors, a_page(NOTICE), pipeline="publish", files=(NOTICE,)
+    ),
+    "publish-waited-and-published": Scene(
+        wait_for_the_time, a_page(NOTICE, publish_at=LATER), pipeline="publish", files=(NOTICE,)
+    ),
+    "publish-revoked": Scene(
+        revoke, a_page(NOTICE, publish_at=LATER), pipeline="publish", files=(NOTICE,)
+    ),
+    "publish-revoked-by-cancelling": Scene(
+        revoke_by_cancelling, a_page(NOTICE, publish_at=LATER), pipeline="publish", files=(NOTICE,)
+    ),
+    "publish-waiting-for-its-time": Scene(
+        wait_and_leave,
+        a_page(NOTICE, publish_at=LATER),
+        ends=False,
+        pipeline="publish",
+        files=(NOTICE,),
     ),
     "publish-rejected": Scene(
         reject_by_two_editors, a_page(NOTICE), pipeline="publish", files=(NOTICE,)
