@@ -69,6 +69,7 @@ def test_the_recorded_cases_end_in_all_the_ways_there_are() -> None:
     assert outcomes == {
         ("approved", "people", "done"),
         ("approved", "people", "failed"),
+        ("approved", "people", "revoked"),
         ("approved", "people", "stopped"),
         ("approved", "rule", "done"),
         ("approved", "timeout", "done"),
