@@ -25,7 +25,9 @@ from temporalio.testing import WorkflowEnvironment
 from placet.ledger import PostgresLedger, open_pool
 from placet.local.binaries import find_temporal
 from placet.mail.server import Security, SmtpServer
+from placet.policy.loader import PolicyFolder
 from tests.support.mailserver import mail_server
+from tests.support.policies import policies_with
 from tests.support.postgres import Cluster, installed_programs
 from tests.workflows.office import Handle, Office, a_mail, a_page, expense
 from tests.workflows.trouble import Erased, NoMail, Outage
@@ -201,6 +203,28 @@ async def change(office: Office, handle: Handle) -> None:
     await approve(office, handle)
 
 
+async def edit(office: Office, handle: Handle) -> None:
+    """Let the reviewer change the request."""
+    digest = (await office.settled(handle))["digest"]
+    await office.decide(handle, "edit", BOB, request=expense("125.50 EUR"), digest=digest)
+
+
+async def edit_freely(office: Office, handle: Handle) -> None:
+    """Refuse an edit that cannot be planned, take a good one, and approve it."""
+    digest = (await office.settled(handle))["digest"]
+    bad = expense("-1.00 EUR")
+    await office.refusal(handle, "edit", BOB, request=bad, digest=digest)
+    await edit(office, handle)
+    await approve(office, handle)
+
+
+async def agree(office: Office, handle: Handle) -> None:
+    """Let the reviewer propose a change, and the author take it over."""
+    await edit(office, handle)
+    await office.decide(handle, "resubmit", ALICE, request=expense("125.50 EUR"))
+    await approve(office, handle)
+
+
 async def two_of_three(office: Office, handle: Handle) -> None:
     """Let two of three agree over the third."""
     await office.decide(handle, "approve", ERIN)
@@ -274,6 +298,16 @@ def without_mail_server(office: Office) -> None:
     office.settings = office.settings.model_copy(update={"smtp": smtp})
 
 
+def with_edits(edits: str) -> Callable[[Office], None]:
+    """Let reviewers edit."""
+
+    def prepare(office: Office) -> None:
+        folder = policies_with(edits, office.settings.home / "policies")
+        office.policies = PolicyFolder(folder)
+
+    return prepare
+
+
 COMMITTEE = expense(cost_centre="CC-COMMITTEE")
 
 SCENES = {
@@ -299,6 +333,11 @@ SCENES = {
         approve, expense(cost_centre="CC-FINANCE"), prepare=without_contents
     ),
     "expense-changed-and-paid": Scene(change, expense()),
+    "expense-edited": Scene(edit_freely, expense(), prepare=with_edits("freely")),
+    "expense-edited-with-author": Scene(agree, expense(), prepare=with_edits("with_author")),
+    "expense-waiting-for-agreement": Scene(
+        edit, expense(), ends=False, prepare=with_edits("with_author")
+    ),
     "expense-two-of-three": Scene(two_of_three, COMMITTEE),
     "expense-tie-taken-over": Scene(tie, {**COMMITTEE, "requester": ERIN}),
     "expense-three-stages-decided-early": Scene(early, expense("20000.00 EUR")),
