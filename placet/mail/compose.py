@@ -45,13 +45,17 @@ class Letter:
         name = hashlib.sha256("\x1f".join(["placet-mail/1", *told]).encode()).hexdigest()[:40]
         return f"<{name}@{self._request.sender.domain}>"
 
-    def bytes_for(self, recipient: Recipient) -> bytes:
-        """Return a recipient's mail as DATA sends it: lines that begin with a dot have two."""
+    def parts_for(self, recipient: Recipient) -> tuple[bytes, bytes]:
+        """Return a recipient's mail as DATA sends it: lines that begin with a dot have two.
+
+        Returns:
+            What is this recipient's own, and what all copies share.
+        """
         named = f"To: {_people([recipient.mailbox])}{_END}" if recipient.own else self._named
         head = f"Message-ID: {self.message_id(recipient)}{_END}{named}"
         if recipient.own and self._request.unsubscribe is not None:
             head += f"List-Unsubscribe: <{self._request.unsubscribe}>{_END}"
-        return head.encode("ascii") + self._shared
+        return head.encode("ascii"), self._shared
 
 
 def _headers(request: SendRequest) -> list[tuple[str, str]]:

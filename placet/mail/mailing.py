@@ -173,7 +173,7 @@ class _Round:
         answer = self._refused or await server.hand_over(
             mailing.sender,
             row.address,
-            mailing.letter.bytes_for(mailing.recipients[row.place - 1]),
+            mailing.letter.parts_for(mailing.recipients[row.place - 1]),
             lambda: mailing.book.claim(mailing.permit_id, mailing.holder, row.place),
         )
         if answer is not None:

@@ -1,13 +1,14 @@
 """Hand mails to a server by SMTP (RFC 5321), and tell exactly how far each has come.
 
 One transaction has one recipient, so every answer is about one mail. The only moment at which
-nobody can know is between the first byte of a mail and the server's answer: whoever sends is asked
-right before it begins, and a connection that breaks inside it leaves the mail in doubt.
+nobody can know is between the end of a mail and the server's answer: a connection that breaks then
+leaves the mail in doubt. Whoever sends is asked right before a mail begins.
 """
 
+import asyncio
 import socket
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import NamedTuple
 
@@ -24,6 +25,8 @@ _COMMAND_SECONDS = 120.0
 _DATA_SECONDS = 600.0
 """RFC 5321 asks for ten minutes: a server may look at a mail for long before it answers."""
 _MAX_REPLY = 300
+_PIECE = 64 * 1024
+_END = b".\r\n"
 _TEMPORARY, _PERMANENT, _CLOSING = 400, 500, 421
 _BROKEN = (SMTPException, OSError)
 
@@ -63,6 +66,7 @@ class Connection:
     def __init__(self, client: SMTP) -> None:
         """Use ``client``, which is connected and logged in."""
         self._client = client
+        self._writer = _writer(client)
 
     @property
     def is_open(self) -> bool:
@@ -70,14 +74,14 @@ class Connection:
         return self._client.is_connected
 
     async def hand_over(
-        self, sender: str, recipient: str, mail: bytes, claim: Claim
+        self, sender: str, recipient: str, mail: Sequence[bytes], claim: Claim
     ) -> Answer | None:
         """Hand a mail over.
 
         Args:
             sender: Where the server reports what it cannot deliver.
             recipient: One address.
-            mail: As :meth:`placet.mail.compose.Letter.bytes_for` writes it.
+            mail: Its parts, as :meth:`placet.mail.compose.Letter.parts_for` writes them.
             claim: Asked right before the mail is on its way.
 
         Returns:
@@ -87,7 +91,7 @@ class Connection:
             LostError: The connection broke before the mail was on its way.
         """
         try:
-            refused = await self._envelope(sender, recipient, len(mail))
+            refused = await self._envelope(sender, recipient, sum(map(len, mail)))
         except _BROKEN as error:
             self._client.close()
             raise LostError(_reason(error)) from error
@@ -126,18 +130,39 @@ class Connection:
                 self._client.close()
         return claimed
 
-    async def _mail(self, mail: bytes) -> Answer:
+    async def _mail(self, mail: Sequence[bytes]) -> Answer:
         """Write the mail and wait for the answer to it."""
         protocol = self._client.protocol
-        if protocol is None or not protocol.is_connected:
+        if protocol is None:
             return Answer(DeliveryStatus.WAITING, None, "the connection was lost just before")
         try:
-            protocol.write(mail + b".\r\n")
+            for part in mail:
+                await self._write(part)
+        except _BROKEN as error:
+            # Without its end the server throws a mail away.
+            self._client.close()
+            return Answer(DeliveryStatus.WAITING, None, _reason(error))
+        try:
+            protocol.write(_END)
             response = await protocol.read_response(timeout=_DATA_SECONDS)
         except _BROKEN as error:
             self._client.close()
             return Answer(DeliveryStatus.IN_DOUBT, None, _reason(error))
         return _answer(response)
+
+    async def _write(self, part: bytes) -> None:
+        """Write as fast as the server reads: thousands of large mails must not pile up here."""
+        for start in range(0, len(part), _PIECE):
+            self._writer.write(part[start : start + _PIECE])
+            async with asyncio.timeout(_COMMAND_SECONDS):
+                await self._writer.drain()
+
+
+def _writer(client: SMTP) -> asyncio.StreamWriter:
+    protocol = client.protocol
+    if protocol is None or not isinstance(protocol.transport, asyncio.WriteTransport):
+        raise ServerAwayError("the mail server has closed the connection; it is tried again")
+    return asyncio.StreamWriter(protocol.transport, protocol, None, asyncio.get_running_loop())
 
 
 @asynccontextmanager

@@ -17,7 +17,7 @@ from placet.domain.errors import InvalidInputError
 from placet.mail.server import Security, SmtpServer, parse_server
 from placet.mail.smtp import Answer, LostError, ServerAwayError, connection
 from placet.settings import Settings
-from tests.mail.letters import first, letter, mail
+from tests.mail.letters import attached, first, letter, mail
 from tests.support.mailserver import HANG_UP, TAKE_AND_HANG_UP, MailServer, mail_server
 
 BOB = "bob@example.com"
@@ -42,7 +42,7 @@ async def hand_over(server: SmtpServer, *, leave: bool = True) -> Answer | None:
 
     async with connection(server) as line:
         return await line.hand_over(
-            "alice@example.com", BOB, letter(request).bytes_for(first(request)), claim
+            "alice@example.com", BOB, letter(request).parts_for(first(request)), claim
         )
 
 
@@ -88,7 +88,7 @@ async def test_after_a_refusal_the_same_connection_takes_the_next(server: MailSe
     async with connection(server.settings()) as line:
         for expected in (REFUSED, SENT, SENT):
             answer = await line.hand_over(
-                "alice@example.com", BOB, letter(request).bytes_for(first(request)), claim
+                "alice@example.com", BOB, letter(request).parts_for(first(request)), claim
             )
             assert answer is not None
             assert answer.status is expected
@@ -114,6 +114,39 @@ async def test_a_connection_lost_after_the_mail_leaves_it_in_doubt(
 
     assert told is not None
     assert (told.status, told.code) == (DOUBT, None)
+
+
+@pytest.mark.parametrize("ends", [False, True])
+async def test_a_connection_lost_inside_a_large_mail_is_in_doubt_only_after_its_end(
+    *, ends: bool
+) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 hello\r\n")
+        while (line := await reader.readline()).split()[0] != b"DATA":
+            writer.write(b"221 bye\r\n" if line.startswith(b"QUIT") else b"250 OK\r\n")
+        writer.write(b"354 go on\r\n")
+        if ends:
+            await reader.readuntil(b"\r\n.\r\n")
+        else:
+            await reader.readexactly(1_000_000)
+        writer.transport.abort()
+
+    listening = await asyncio.start_server(serve, "127.0.0.1", 0, limit=16 * 1024 * 1024)
+    port = listening.sockets[0].getsockname()[1]
+    content = bytes(6_000_000)
+    request = mail(attachments=[attached(content, "large.bin", "application/octet-stream")])
+
+    async def claim() -> bool:
+        return True
+
+    async with listening:
+        server = SmtpServer(host="127.0.0.1", port=port, security=Security.NONE)
+        async with connection(server) as line:
+            answer = await line.hand_over(
+                "alice@example.com", BOB, letter(request, content).parts_for(first(request)), claim
+            )
+    assert answer is not None
+    assert answer.status is (DOUBT if ends else WAITING)
 
 
 async def test_without_leave_the_server_throws_the_mail_away(server: MailServer) -> None:
@@ -276,7 +309,7 @@ async def test_many_mails_go_over_one_connection(server: MailServer) -> None:
     async with connection(server.settings()) as line:
         for _ in range(50):
             await line.hand_over(
-                "alice@example.com", BOB, letter(request).bytes_for(first(request)), claim
+                "alice@example.com", BOB, letter(request).parts_for(first(request)), claim
             )
         assert line.is_open
     assert len(server.taken) == 50
