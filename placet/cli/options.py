@@ -7,7 +7,12 @@ import typer
 
 Case = Annotated[str, typer.Argument(metavar="ID", help="The case, as `placet list` shows it.")]
 RequestFile = Annotated[
-    str, typer.Argument(metavar="FILE", help="The request as JSON; - reads standard input.")
+    str,
+    typer.Argument(
+        metavar="FILE",
+        help="The request as JSON, or what its kind is written as: a Markdown file, a directory, a "
+        "mail; - reads JSON from the standard input.",
+    ),
 ]
 Who = Annotated[
     str,
