@@ -1,5 +1,6 @@
 import asyncio
 from collections.abc import Sequence
+from typing import Any
 
 import psycopg
 import pytest
@@ -99,7 +100,7 @@ async def test_a_permit_begins_one_mail_and_says_so_the_second_time(
     ],
 )
 async def test_a_mail_that_the_permit_does_not_cover_is_refused(
-    approved: PostgresLedger, wrong: dict[str, object], error: type[PlacetError], message: str
+    approved: PostgresLedger, wrong: dict[str, Any], error: type[PlacetError], message: str
 ) -> None:
     with pytest.raises(error, match=message):
         await approved.deliveries.begin(entry(**wrong), [permit_consumed()])

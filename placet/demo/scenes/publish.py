@@ -33,7 +33,7 @@ async def edited_and_rolled_back(t: Theatre) -> None:
     await t.outcome(case, "approved by people")
     await _stands(t, "third one for nothing")
     t.say("The first wording was better: it comes back, with an approval of its own.")
-    out = await t.placet("rollback", SLUG, "--as", "alice@example.com", "--note", "the first wording")
+    out = await t.placet("rollback", SLUG, "--as", "alice@example.com", "--note", "first wording")
     back = out.strip().splitlines()[-1]
     await t.placet("approve", back, "--as", "dan@example.com", "--reason", "fine")
     await t.outcome(back, "approved by people")
