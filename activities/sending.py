@@ -30,7 +30,7 @@ from placet.domain.sending import Scope, SendRequest, Stamp
 from placet.mail.compose import Letter
 from placet.mail.mailing import Mailing
 from placet.mail.server import SmtpServer
-from placet.pipelines.send import Understood, recipients_text, understand
+from placet.pipelines.send import recipients_text, understand
 from placet.ports import Ledger
 
 REPORT_TYPE = "text/tab-separated-values"
@@ -70,10 +70,9 @@ class SendingActivities:
                     "there is no mail server: set PLACET_SMTP_URL for the workers and start them "
                     "again; the mail then goes out"
                 )
-            mail = await self._approved(order)
-            letter = Letter(mail.request, mail.files, Stamp(order.permit, order.approved))
+            letter, recipients = await self._approved(order)
             holder = uuid.uuid4().hex
-            begun = await self._begun(order, mail.recipients.all, letter, holder)
+            begun = await self._begun(order, recipients, letter, holder)
             if begun.ending is not None:
                 ending = begun.ending
             elif order.stop or server is None:
@@ -84,9 +83,8 @@ class SendingActivities:
                     server=server,
                     permit_id=order.permit,
                     holder=holder,
-                    sender=mail.request.sender.address,
                     letter=letter,
-                    recipients=mail.recipients.all,
+                    recipients=recipients,
                 )
                 ending = await _handed_over(mailing, begun)
             return await self._report(order, holder, ending)
@@ -106,8 +104,8 @@ class SendingActivities:
         )
         return (await self._book.begin(entry, [order.consumed])).mailing
 
-    async def _approved(self, order: EffectOrder) -> Understood:
-        """Return exactly the mail that was approved, to exactly those it was approved for (rule 4).
+    async def _approved(self, order: EffectOrder) -> tuple[Letter, Sequence[Recipient]]:
+        """Write exactly the mail that was approved, to exactly those it was approved for (rule 4).
 
         Raises:
             ConflictError: It has changed; the message names both digests.
@@ -118,7 +116,9 @@ class SendingActivities:
         scope = Scope.model_validate(order.plan.scope)
         everybody = _digest(recipients_text(mail.recipients))
         _same("the list of everybody who would get it", everybody, scope.recipients)
-        return mail
+        stamp = Stamp(order.permit, order.approved)
+        letter = await asyncio.to_thread(Letter, mail.request, mail.files, stamp)
+        return letter, mail.recipients.all
 
     async def _report(self, order: EffectOrder, holder: str, ending: Ending) -> EffectResult:
         """End the mail, and say in the ledger what became of it; again it says the same."""

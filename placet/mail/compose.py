@@ -31,13 +31,18 @@ class Letter:
         self._request = request
         self._stamp = stamp
         shared = [*_headers(request), ("Date", format_datetime(stamp.at))]
-        head = "".join(f"{name}: {value}{_END}" for name, value in shared).encode("ascii")
-        self._shared = head + _DOT.sub(b"..", _body(request, files, stamp))
+        self._head = "".join(f"{name}: {value}{_END}" for name, value in shared)
+        self._body = _DOT.sub(b"..", _body(request, files, stamp))
         self._named = "".join(
             f"{name}: {_people(people)}{_END}"
             for name, people in (("To", request.to), ("Cc", request.cc))
             if people
         )
+
+    @property
+    def sender(self) -> str:
+        """Return where mail servers report what they cannot deliver."""
+        return self._request.sender.address
 
     def message_id(self, recipient: Recipient) -> str:
         """Return the Message-ID of a recipient's mail: the same in every run."""
@@ -49,13 +54,13 @@ class Letter:
         """Return a recipient's mail as DATA sends it: lines that begin with a dot have two.
 
         Returns:
-            What is this recipient's own, and what all copies share.
+            Its headers, and the body that all copies share.
         """
         named = f"To: {_people([recipient.mailbox])}{_END}" if recipient.own else self._named
         head = f"Message-ID: {self.message_id(recipient)}{_END}{named}"
         if recipient.own and self._request.unsubscribe is not None:
             head += f"List-Unsubscribe: <{self._request.unsubscribe}>{_END}"
-        return head.encode("ascii"), self._shared
+        return (head + self._head).encode("ascii"), self._body
 
 
 def _headers(request: SendRequest) -> list[tuple[str, str]]:

@@ -38,7 +38,6 @@ class Mailing:
         server: Takes the mails.
         permit_id: Which mail.
         holder: Which attempt.
-        sender: Where the server reports what it cannot deliver.
         letter: The mail itself.
         recipients: Everybody, by place; the first has place 1.
     """
@@ -47,7 +46,6 @@ class Mailing:
     server: SmtpServer
     permit_id: str
     holder: str
-    sender: str
     letter: Letter
     recipients: Sequence[Recipient]
 
@@ -171,7 +169,7 @@ class _Round:
     async def _serve(self, server: Connection, row: DeliveryRow) -> None:
         mailing = self._mailing
         answer = self._refused or await server.hand_over(
-            mailing.sender,
+            mailing.letter.sender,
             row.address,
             mailing.letter.parts_for(mailing.recipients[row.place - 1]),
             lambda: mailing.book.claim(mailing.permit_id, mailing.holder, row.place),
