@@ -44,7 +44,10 @@ NOTICE = (b"We are closed on Friday.\n", "text/markdown")
 OUT_OF_PLACE = "The password: Sommer-Regen-2026\n"
 TELLTALE = (OUT_OF_PLACE.encode(), "text/markdown")
 
+CORRECTED = (b"We are closed on Thursday and Friday.\n", "text/markdown")
+
 PEOPLE = (b"nina@example.net\nomar@example.net\n", "text/plain")
+STRANGERS = (b"nobody@example.net\n", "text/plain")
 
 Play = Callable[[Office, Handle], Awaitable[None]]
 
@@ -125,6 +128,25 @@ async def reject_by_two_editors(office: Office, handle: Handle) -> None:
     """Have two editors against a page."""
     await office.signal(handle, "reject", ERIN, reason="too short")
     await office.signal(handle, "reject", HEIDI, reason="not true")
+
+
+async def take_over_an_edit(office: Office, handle: Handle) -> None:
+    """Have an editor correct a page and its author take that over; ask for changes before."""
+    await office.decide(handle, "request_changes", ERIN, reason="which week?")
+    changed = a_page(NOTICE, title="Closed this week")
+    await office.decide(handle, "resubmit", ALICE, request=changed)
+    digest = (await office.settled(handle))["digest"]
+    corrected = a_page(CORRECTED, title="Closed this week")
+    await office.decide(handle, "edit", FRANK, request=corrected, digest=digest)
+    await office.decide(handle, "resubmit", ALICE, request=corrected)
+    await approve_by_two_editors(office, handle)
+
+
+async def find_another_page(office: Office, handle: Handle) -> None:
+    """Let somebody else have put a page where this one is to be, and approve it."""
+    await office.settled(handle)
+    (office.settings.home / "site" / "live" / "closed").mkdir(parents=True)
+    await approve_by_two_editors(office, handle)
 
 
 async def stop(office: Office, handle: Handle) -> None:
@@ -371,6 +393,13 @@ SCENES = {
     "publish-rejected-by-rule": Scene(
         nothing, a_page(TELLTALE), pipeline="publish", files=(TELLTALE,)
     ),
+    "publish-withdrawn": Scene(withdraw, a_page(NOTICE), pipeline="publish", files=(NOTICE,)),
+    "publish-expired": Scene(six_days, a_page(NOTICE), pipeline="publish", files=(NOTICE,)),
+    "publish-unplannable": Scene(nothing, a_page(NOTICE), pipeline="publish"),
+    "publish-edited-with-author": Scene(
+        take_over_an_edit, a_page(NOTICE), pipeline="publish", files=(NOTICE, CORRECTED)
+    ),
+    "publish-failed": Scene(find_another_page, a_page(NOTICE), pipeline="publish", files=(NOTICE,)),
     "send-approved-and-sent": Scene(approve, a_mail(PEOPLE), pipeline="send", files=(PEOPLE,)),
     "send-stopped": Scene(
         stop, a_mail(PEOPLE), prepare=without_mail_server, pipeline="send", files=(PEOPLE,)
@@ -378,6 +407,11 @@ SCENES = {
     "send-rejected-by-rule": Scene(
         nothing, a_mail(PEOPLE, text=OUT_OF_PLACE), pipeline="send", files=(PEOPLE,)
     ),
+    "send-rejected": Scene(reject, a_mail(PEOPLE), pipeline="send", files=(PEOPLE,)),
+    "send-withdrawn": Scene(withdraw, a_mail(PEOPLE), pipeline="send", files=(PEOPLE,)),
+    "send-expired": Scene(six_days, a_mail(PEOPLE), pipeline="send", files=(PEOPLE,)),
+    "send-unplannable": Scene(nothing, a_mail(PEOPLE), pipeline="send"),
+    "send-reached-nobody": Scene(approve, a_mail(STRANGERS), pipeline="send", files=(STRANGERS,)),
     "expense-continued": Scene(talk, expense(), short=True),
     "expense-waiting": Scene(wait, expense(), ends=False),
     "expense-waiting-for-changes": Scene(ask_for_changes, expense(), ends=False),
@@ -456,6 +490,7 @@ async def main(wanted: set[str]) -> None:
                 server("limit.historyCount.suggestContinueAsNew=30")
             )
             mails = await stack.enter_async_context(mail_server())
+            mails.will_answer("RCPT", "nobody@example.net", "550 no such user")
             home = Path(stack.enter_context(tempfile.TemporaryDirectory()))
             written: dict[str, str] = {}
             for name in sorted(wanted):
