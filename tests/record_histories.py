@@ -455,6 +455,8 @@ def as_text(history: WorkflowHistory, home: Path) -> str:
 def _anonymous(value: Any, home: bytes) -> Any:
     if isinstance(value, list):
         return [_anonymous(item, home) for item in value]
+    if isinstance(value, str):
+        return value.replace(home.decode(), "/srv")
     if not isinstance(value, dict):
         return value
     if "data" in value and "metadata" in value:
