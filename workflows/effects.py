@@ -25,13 +25,16 @@ RETRY = RetryPolicy(maximum_interval=timedelta(minutes=1))
 
 
 def order(case: Case, outcome: Outcome, journal: Journal) -> EffectOrder:
-    """Return the order to carry out what was approved, with the events that may come of it."""
-    permit = permit_id(case)
+    """Return the order to carry out what was approved, with the events that may come of it.
+
+    The events carry the present: what waited for its time did not run when it was approved.
+    """
+    permit, now = permit_id(case), workflow.now()
 
     def sealed(kind: Kind, effect: EffectState) -> LedgerEvent:
         record = Record(
             kind=kind,
-            at=outcome.at,
+            at=now,
             revision=case.revision,
             digest=case.digest,
             data={"permit": permit, "effect": effect.value},

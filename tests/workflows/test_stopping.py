@@ -78,6 +78,8 @@ async def test_what_is_approved_runs_when_its_time_comes(closed_office: Office, 
         "effect:permit:consumed",
         "effect:run:done",
     ]
+    at = {event.kind: event.occurred for event in await office.timeline(handle)}
+    assert at["timer:effect:due"] <= at["effect:permit:consumed"] <= at["effect:run:done"]
 
 
 async def test_what_has_no_time_or_a_time_that_has_passed_runs_at_once(
