@@ -21,7 +21,7 @@ MAX_LIST_BYTES = 4 * 1024 * 1024
 MAX_ATTACHMENTS = 50
 MAX_ATTACHMENT_BYTES = 10 * 1024 * 1024
 """The most the content store keeps under one digest."""
-MAX_ATTACHED_BYTES = 15 * 1024 * 1024
+MAX_ATTACHED_BYTES = 10 * 1024 * 1024
 """Of all attachments: a third more on the wire, which most servers still take."""
 MAX_TEXT = 200_000
 MAX_HTML = 400_000
@@ -177,7 +177,7 @@ class SendRequest(Model):
         subject: One line.
         text: Plain text, up to 200,000 characters.
         html: The same for those who read HTML, up to 400,000 characters.
-        attachments: Files that go with it, 15 MiB at most together.
+        attachments: Files that go with it, 10 MiB at most together.
         references: Message-IDs of the conversation it belongs to; it answers the last.
         unsubscribe: Where those on a list can leave it: an ``https:`` or ``mailto:`` address.
     """
@@ -227,7 +227,7 @@ class SendRequest(Model):
         if self.text is None and self.html is None:
             raise ValueError("there is nothing to read in it; write text or html")
         if sum(file.size for file in self.attachments) > MAX_ATTACHED_BYTES:
-            raise ValueError("all attachments together are larger than 15 MiB; take some out")
+            raise ValueError("all attachments together are larger than 10 MiB; take some out")
         ids = [file.cid for file in self.attachments if file.cid is not None]
         if len(set(ids)) != len(ids):
             raise ValueError("two attachments have the same cid; give each its own")

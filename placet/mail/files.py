@@ -126,6 +126,6 @@ class _Reading:
         content = read_below(path, self._directory, limit)
         file = MailFile.of(PurePosixPath(path).name, content)
         self.files.setdefault(file.sha256, file)
-        if sum(len(each.content) for each in self.files.values()) > 4 * MAX_ATTACHED_BYTES:
+        if sum(len(each.content) for each in self.files.values()) > 6 * MAX_ATTACHED_BYTES:
             raise UnusableFileError("all files together are larger than 60 MiB; take some out")
         return file
