@@ -92,8 +92,11 @@ class DirectoryTarget:
     def _clear(self, room: Path) -> None:
         with self._disk():
             shutil.rmtree(room, ignore_errors=True)
-            for directory in (self._live, self._history, self._staging, room / "files"):
-                directory.mkdir(_DIRECTORY, parents=True, exist_ok=True)
+            self._make_all()
+            _make(room, room / "files")
+
+    def _make_all(self) -> None:
+        _make(self._root, self._live, self._history, self._staging)
 
     def _write(self, path: Path, data: bytes) -> None:
         with self._disk():
@@ -107,7 +110,7 @@ class DirectoryTarget:
     def _keep(self, room: Path, slug: str, version: Version) -> None:
         kept = self._history / slug / version.digest
         with self._disk(), self._alone():
-            kept.parent.mkdir(_DIRECTORY, exist_ok=True)
+            _make(kept.parent)
             _sync(room / "files", room)
             if not kept.exists():
                 room.rename(kept)
@@ -145,14 +148,25 @@ class DirectoryTarget:
     @contextmanager
     def _alone(self) -> Iterator[None]:
         """Keep other processes out; the lock ends with the process that holds it."""
-        for directory in (self._live, self._history, self._staging):
-            directory.mkdir(_DIRECTORY, parents=True, exist_ok=True)
+        self._make_all()
         lock = os.open(self._root / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
         finally:
             os.close(lock)
+
+
+def _make(*directories: Path) -> None:
+    """Make directories that a web server can read, whatever the worker's umask is."""
+    for directory in directories:
+        try:
+            directory.mkdir(parents=True)
+        except FileExistsError:
+            if not directory.is_dir():
+                raise
+        else:
+            directory.chmod(_DIRECTORY)
 
 
 def _files(version: Version) -> Sequence[tuple[str, str]]:

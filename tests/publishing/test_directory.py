@@ -32,6 +32,19 @@ async def test_a_version_is_seen_when_it_is_switched_to_and_not_before(tmp_path:
     assert list((tmp_path / "staging").iterdir()) == []
 
 
+async def test_a_web_server_can_read_what_a_worker_with_a_strict_umask_writes(
+    tmp_path: Path,
+) -> None:
+    root, kept = tmp_path / "www", os.umask(0o077)
+    try:
+        await put(root, None, ONE)
+    finally:
+        os.umask(kept)
+    page = root / "live" / SLUG
+    for directory in (root, root / "live", root / "history", page.resolve(), page / "files"):
+        assert stat.S_IMODE(directory.stat().st_mode) == 0o755, directory
+
+
 async def test_every_step_may_be_done_twice(tmp_path: Path) -> None:
     for before, after in ((None, ONE), (ONE, TWO), (TWO, None), (None, TWO)):
         await put(tmp_path, before, after)
