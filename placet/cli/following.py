@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
 
 from placet.cli.codes import Code, StopError
 from placet.cli.console import as_json, out, say
@@ -10,12 +11,39 @@ from placet.decisions import how_it_ended
 from placet.domain.errors import NotFoundError
 from placet.domain.ledger import RecordedEvent
 from placet.domain.ledger_rows import RequestRow
-from placet.domain.vocabulary import EffectState, Status
+from placet.domain.vocabulary import EffectState, Kind, Status
 from placet.ports import Reader
 from placet.timeline import sentence
 
 _LOOK_SECONDS = 0.5
+_ASK_SECONDS = 5.0
 _TO_COME = (EffectState.WAITING.value, EffectState.PENDING.value)
+_CAME_OF_IT = (Kind.EFFECT_DONE, Kind.EFFECT_STOPPED, Kind.EFFECT_FAILED, Kind.REVOKED)
+
+Why = Callable[[], Awaitable[str | None]]
+"""Asks what keeps a case from going on; None for nothing."""
+
+
+async def _nothing() -> None:
+    return None
+
+
+class _Teller:
+    """Says what keeps a case from going on: again when it is something else, and not too often."""
+
+    def __init__(self, why: Why) -> None:
+        self._why = why
+        self._said: str | None = None
+        self._next = time.monotonic() + _ASK_SECONDS
+
+    async def tell(self) -> None:
+        if time.monotonic() < self._next:
+            return
+        found = await self._why()
+        if found is not None and found != self._said:
+            say(f"held up: {found}")
+        self._said = found
+        self._next = time.monotonic() + _ASK_SECONDS
 
 
 def has_ended(row: RequestRow | None) -> bool:
@@ -34,7 +62,9 @@ def line(event: RecordedEvent, first: RecordedEvent) -> str:
     return f"{second(event.occurred)}  {after:>7}  {sentence(event)}"
 
 
-async def watch(ledger: Reader, request_id: str, *, json: bool, known: bool = False) -> int:
+async def watch(
+    ledger: Reader, request_id: str, *, json: bool, known: bool = False, why: Why = _nothing
+) -> int:
     """Print a case's events as they are recorded, until it ends.
 
     Args:
@@ -42,11 +72,12 @@ async def watch(ledger: Reader, request_id: str, *, json: bool, known: bool = Fa
         request_id: The case.
         json: Whether to print the whole events.
         known: Whether Temporal has the case, so that its first event may still be to come.
+        why: Asks what keeps the case from going on.
 
     Raises:
         NotFoundError: There is no such case.
     """
-    shown = 0
+    shown, teller = 0, _Teller(why)
     while True:
         # The row first: what it says is in the timeline that is read after it.
         row = await ledger.request(request_id)
@@ -61,11 +92,18 @@ async def watch(ledger: Reader, request_id: str, *, json: bool, known: bool = Fa
         shown = len(events)
         if row is not None and has_ended(row):
             return _verdict(row)
+        await teller.tell()
         await asyncio.sleep(_LOOK_SECONDS)
 
 
-async def follow_to_end(
-    ledger: Reader, request_id: str, patience: float, *, json: bool, known: bool = True
+async def follow_to_end(  # noqa: PLR0913 - each is a separate wish
+    ledger: Reader,
+    request_id: str,
+    patience: float,
+    *,
+    json: bool,
+    known: bool = True,
+    why: Why = _nothing,
 ) -> int:
     """Wait for a case's end, say how it ended, and return the exit code.
 
@@ -75,12 +113,13 @@ async def follow_to_end(
         patience: Seconds to wait at most.
         json: Whether to print the state as JSON.
         known: Whether Temporal has the case.
+        why: Asks what keeps the case from going on.
 
     Raises:
         StopError: It is still open after that time.
         NotFoundError: There is no such case.
     """
-    give_up = time.monotonic() + patience
+    give_up, teller = time.monotonic() + patience, _Teller(why)
     while True:
         row = await ledger.request(request_id)
         if row is None and not known:
@@ -88,13 +127,20 @@ async def follow_to_end(
         if row is not None and has_ended(row):
             if json:
                 as_json(row.model_dump(mode="json"))
-            return _verdict(row)
+            code = _verdict(row)
+            for event in await ledger.timeline(request_id):
+                if event.kind in _CAME_OF_IT:
+                    say(sentence(event))
+            return code
         if time.monotonic() >= give_up:
             state = state_of(row) if row else "not planned yet: no worker has taken it"
+            found = await why()
+            held = f", held up: {found}" if found else ""
             raise StopError(
-                f"{request_id} is still open ({state}); look: placet show {request_id}",
+                f"{request_id} is still open ({state}{held}); look: placet show {request_id}",
                 Code.STILL_OPEN,
             )
+        await teller.tell()
         await asyncio.sleep(_LOOK_SECONDS)
 
 

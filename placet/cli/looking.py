@@ -2,28 +2,26 @@
 
 import json as jsonlib
 from collections import defaultdict
-from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import datetime
+from functools import partial
 from typing import Any
-
-from temporalio.client import Client
-from temporalio.service import RPCError
 
 from placet.cli import world
 from placet.cli.console import as_json, out, pairs, safe, say, table
 from placet.cli.following import follow_to_end, line, state_of, unknown, watch
+from placet.cli.live import hindrance, hindrance_in, live_state
 from placet.cli.showing import show_content, show_plan, show_proposal
 from placet.cli.times import until
-from placet.connections import connect_temporal, open_ledger
-from placet.decisions import has_worker, how_it_ended
-from placet.domain.errors import NotFoundError, PlacetError
+from placet.connections import open_ledger
+from placet.decisions import how_it_ended
+from placet.domain.errors import NotFoundError
 from placet.domain.ledger_rows import AssignmentRow, PaymentRow, RequestRow, ReviewRow
 from placet.ledger.postgres import MAX_ROWS
 from placet.planned import plan_facts, proposal
 from placet.ports import Ledger
 from placet.settings import Settings
 
-_QUERY = timedelta(seconds=2)
+_DID = {"changes_requested": "asked for changes to"}
 
 
 async def list_cases(  # noqa: PLR0913 - each is one filter of the list
@@ -98,7 +96,7 @@ async def show_case(request_id: str, *, events: bool, json: bool) -> int:
     settings = Settings.from_environment()
     async with open_ledger(settings) as ledger:
         row = await ledger.request(request_id)
-        live = await _live(settings, request_id)
+        live = await live_state(settings, request_id)
         if row is None:
             return _show_unplanned(request_id, live, json=json)
         waiting = await ledger.assignments([request_id])
@@ -153,27 +151,6 @@ async def _content(ledger: Ledger, digest: str | None) -> Any:
         return None
 
 
-async def _live(settings: Settings, request_id: str) -> dict[str, Any] | None:
-    """Return what the workflow itself says; None when it is closed or nobody answers."""
-    with suppress(PlacetError, RPCError, TimeoutError):
-        client = await connect_temporal(settings)
-        handle = client.get_workflow_handle(request_id)
-        described = await handle.describe(rpc_timeout=_QUERY)
-        state = described.status.name.lower() if described.status else "unknown"
-        told: dict[str, Any] = {"workflow": state, "worker": await _worker(client, settings)}
-        if state == "running" and told["worker"]:
-            with suppress(RPCError):
-                told["status"] = await handle.query("status", rpc_timeout=_QUERY)
-        return told
-    return None
-
-
-async def _worker(client: Client, settings: Settings) -> bool:
-    with suppress(RPCError):
-        return await has_worker(client, settings.task_queue)
-    return False
-
-
 def _show_unplanned(request_id: str, live: dict[str, Any] | None, *, json: bool) -> int:
     """Show a case that Temporal has and the ledger does not have yet."""
     if live is None:
@@ -185,15 +162,14 @@ def _show_unplanned(request_id: str, live: dict[str, Any] | None, *, json: bool)
         out(f"{request_id} was never planned, and Temporal has ended it: {live['workflow']}")
         return 0
     out(f"{request_id} is started and not planned yet")
-    if not live["worker"]:
-        say("no worker is up; start one: placet up, or placet worker")
+    if why := hindrance_in(live):
+        say(why)
     return 0
 
 
 def _show_state(row: RequestRow, waiting: list[AssignmentRow], live: dict[str, Any] | None) -> None:
     out(safe(row.title or row.request))
     due = until(row.due, world.now()) if row.due else None
-    asleep = live is not None and live["workflow"] == "running" and not live["worker"]
     pairs(
         [
             ("case", row.request),
@@ -206,7 +182,7 @@ def _show_state(row: RequestRow, waiting: list[AssignmentRow], live: dict[str, A
             ("effect", row.effect),
             ("route", row.route),
             ("revision", f"{row.revision}, digest {row.digest}"),
-            ("worker", "none is up; start one: placet up, or placet worker" if asleep else None),
+            ("held up", hindrance_in(live)),
         ]
     )
 
@@ -222,10 +198,11 @@ def _show_reviews(reviews: list[ReviewRow]) -> None:
     out("\nReviews")
     for each in reviews:
         behalf = f" for {each.on_behalf_of}" if each.on_behalf_of else ""
+        did = _DID.get(each.verdict, each.verdict)
         reason = f": {each.reason}" if each.reason else ""
         out(
             safe(
-                f"  {each.actor_name or each.actor_id}{behalf} {each.verdict.replace('_', ' ')} "
+                f"  {each.actor_name or each.actor_id}{behalf} {did} "
                 f"revision {each.revision} in stage {each.stage}"
                 f" ({each.assurance}, {each.channel}){reason}"
             )
@@ -248,13 +225,15 @@ async def watch_case(request_id: str, *, json: bool) -> int:
     """Print a case's events as they come, until it ends."""
     settings = Settings.from_environment()
     async with open_ledger(settings) as ledger:
-        known = await _live(settings, request_id) is not None
-        return await watch(ledger, request_id, json=json, known=known)
+        known = await live_state(settings, request_id) is not None
+        why = partial(hindrance, settings, request_id)
+        return await watch(ledger, request_id, json=json, known=known, why=why)
 
 
 async def wait_for_case(request_id: str, *, patience: float, json: bool) -> int:
     """Wait for a case's end and say how it ended."""
     settings = Settings.from_environment()
     async with open_ledger(settings) as ledger:
-        known = await _live(settings, request_id) is not None
-        return await follow_to_end(ledger, request_id, patience, json=json, known=known)
+        known = await live_state(settings, request_id) is not None
+        why = partial(hindrance, settings, request_id)
+        return await follow_to_end(ledger, request_id, patience, json=json, known=known, why=why)

@@ -1,11 +1,13 @@
 """Read a request's file and make a case of it, once."""
 
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 from placet.cli import world
 from placet.cli.console import as_json, out, say
 from placet.cli.following import follow_to_end
+from placet.cli.live import hindrance
 from placet.cli.records import records_of
 from placet.connections import connect_temporal, open_ledger
 from placet.digest import MAX_BYTES, read_json
@@ -112,7 +114,8 @@ async def submit_read(  # noqa: PLR0913 - each is a separate part of the world
     _tell(made, read, json=json)
     if wait is None:
         return 0
-    return await follow_to_end(ledger, made.request_id, wait, json=json)
+    why = partial(hindrance, settings, made.request_id)
+    return await follow_to_end(ledger, made.request_id, wait, json=json, why=why)
 
 
 def _tell(made: Submission, read: Read, *, json: bool) -> None:
