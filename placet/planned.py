@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from placet.domain.errors import NotFoundError
 from placet.domain.finding import Finding
 from placet.domain.ledger import RecordedEvent
 from placet.domain.ledger_rows import RequestRow
@@ -54,6 +55,20 @@ def proposal(story: Sequence[RecordedEvent], row: RequestRow) -> Proposed | None
         by=str(actor["name"] or actor["address"]),
         reason=None if reason is None else str(reason),
     )
+
+
+def require_proposal(story: Sequence[RecordedEvent], row: RequestRow) -> Proposed:
+    """Return what :func:`proposal` does.
+
+    Raises:
+        NotFoundError: Nobody proposes a change.
+    """
+    found = proposal(story, row)
+    if found is None:
+        raise NotFoundError(
+            f"nobody proposes a change of {row.request}; look at it: placet show {row.request}"
+        )
+    return found
 
 
 def _newest(story: Sequence[RecordedEvent], row: RequestRow, kind: Kind) -> RecordedEvent | None:

@@ -19,6 +19,7 @@ PIPELINES: tuple[Pipeline, ...] = (
         "workflows.publish:Publish",
         "placet.pipelines.publish:DOOR",
         "placet.effects.publication:activities",
+        example="page.md",
     ),
     Pipeline(
         "send",
@@ -26,6 +27,7 @@ PIPELINES: tuple[Pipeline, ...] = (
         "workflows.send:Send",
         "placet.pipelines.send:DOOR",
         "placet.effects.sending:activities",
+        example="message.eml",
     ),
 )
 

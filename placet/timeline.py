@@ -6,6 +6,7 @@ The sentences carry what people typed, so whoever shows them makes them safe for
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from placet.domain.finding import found_text
 from placet.domain.ledger import RecordedEvent
 from placet.domain.stopping import CANCELLATION
 from placet.domain.vocabulary import Kind
@@ -119,7 +120,7 @@ def _resubmitted(told: _Told) -> str:
 
 def _planned(told: _Told) -> str:
     found = told.count("findings")
-    findings = f"; the checks found {found}" if found else ""
+    findings = f"; {found_text(found)}" if found else ""
     route, why = told.data("route"), told.data("why")
     return f"planned by {told.policy}: route {route}, as {why}{findings}"
 

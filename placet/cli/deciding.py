@@ -25,7 +25,7 @@ from placet.domain.ledger_rows import RequestRow
 from placet.domain.message import Message
 from placet.domain.review import Answer
 from placet.domain.vocabulary import Action
-from placet.planned import proposal
+from placet.planned import require_proposal
 from placet.ports import Ledger
 from placet.settings import Settings
 
@@ -161,12 +161,9 @@ async def _changed_request(
 
 async def _proposed(ledger: Ledger, wish: Wish, row: RequestRow | None) -> Any:
     """Return the request that a reviewer proposes."""
-    found = proposal(await ledger.timeline(row.request), row) if row is not None else None
-    if found is None:
-        raise NotFoundError(
-            f"nobody proposes a change of {wish.request_id}; look at it: "
-            f"placet show {wish.request_id}"
-        )
+    if row is None:
+        raise NotFoundError(f"nobody proposes a change of {wish.request_id}; see: placet list")
+    found = require_proposal(await ledger.timeline(row.request), row)
     return read_json(await ledger.get_content(found.digest))
 
 

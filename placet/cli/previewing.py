@@ -2,6 +2,7 @@
 
 import json as jsonlib
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -10,21 +11,30 @@ from placet.cli.codes import Code
 from placet.cli.console import as_json, out, say
 from placet.cli.kinds import kind_of
 from placet.cli.records import records_of
-from placet.cli.submitting import Read, read_request
+from placet.cli.submitting import Read, read_request, understood
 from placet.connections import open_ledger
 from placet.digest import digest
 from placet.domain.errors import InvalidInputError, NotFoundError, UnavailableError
-from placet.domain.finding import Finding
+from placet.domain.finding import Finding, found_text
 from placet.domain.ledger import RecordedEvent
+from placet.domain.ledger_rows import RequestRow
 from placet.domain.publication import slug_of
 from placet.domain.vocabulary import Kind
-from placet.pipelines.pipeline import Pipeline, Prepared, Records, Viewed
+from placet.pipelines.pipeline import Pipeline, Prepared, Records, Viewed, WithFiles
+from placet.planned import require_proposal
 from placet.ports import Ledger
 from placet.registry import pipeline_named
 from placet.settings import Settings
 
 
-async def write_preview(what: str, *, pipeline: str | None, target: str | None, json: bool) -> int:
+async def write_preview(
+    what: str,
+    *,
+    pipeline: str | None,
+    target: str | None,
+    json: bool,
+    proposal: bool = False,
+) -> int:
     """Write the preview of a case, or of a file that is not submitted yet.
 
     Args:
@@ -32,12 +42,15 @@ async def write_preview(what: str, *, pipeline: str | None, target: str | None, 
         pipeline: Of which kind the file is, if it does not say.
         target: Where to write it; ``-`` for the standard output, None for a name of its own.
         json: Whether to print JSON.
+        proposal: Whether to show the change that a reviewer proposes, instead of the case.
 
     Raises:
-        NotFoundError: There is no such case, or there is nothing to see of it.
+        NotFoundError: There is no such case or proposal, or there is nothing to see of it.
     """
     settings = Settings.from_environment()
-    if _is_file(what):
+    if proposal:
+        viewed, page = await _of_proposal(settings, what)
+    elif _is_file(what):
         kind = kind_of(what, pipeline)
         viewed, page = await _of_file(settings, kind, what)
     else:
@@ -45,7 +58,8 @@ async def write_preview(what: str, *, pipeline: str | None, target: str | None, 
     if target == "-":
         out(page.decode())
         return Code.OK
-    path = Path(target or f"preview-{slug_of(viewed.case or viewed.digest[:12])}.html")
+    name = slug_of(viewed.case or viewed.digest[:12])
+    path = Path(target or f"preview-{name}{'-proposal' if proposal else ''}.html")
     _write(path, page)
     if json:
         as_json(
@@ -60,7 +74,7 @@ async def write_preview(what: str, *, pipeline: str | None, target: str | None, 
         return Code.OK
     out(str(path))
     count = len(viewed.findings)
-    say(f"{count} findings; open it in a browser" if count else "open it in a browser")
+    say(f"{found_text(count)}; open it in a browser" if count else "open it in a browser")
     return Code.OK
 
 
@@ -96,21 +110,39 @@ def _viewed(read: Read, prepared: Prepared, *, offline: bool) -> Viewed:
 
 async def _of_case(settings: Settings, case: str) -> tuple[Viewed, bytes]:
     async with open_ledger(settings) as ledger:
-        row = await ledger.request(case)
-        if row is None or row.digest is None:
-            raise NotFoundError(
-                f"there is no planned case {case[:100]!r}, and no such file; look at: placet list"
-            )
-        kind = pipeline_named(row.pipeline)
-        if kind is None:
-            raise NotFoundError(f"this version knows no pipeline {row.pipeline}; upgrade it")
+        row, kind = await _row_of(ledger, case)
+        sha256 = str(row.digest)
         viewed = _planned(
             case,
-            row.digest,
-            jsonlib.loads(await ledger.get_content(row.digest)),
+            sha256,
+            jsonlib.loads(await ledger.get_content(sha256)),
             await ledger.timeline(case),
         )
         return viewed, await _shown(kind, viewed, ledger)
+
+
+async def _of_proposal(settings: Settings, case: str) -> tuple[Viewed, bytes]:
+    """Plan what a reviewer proposes as it would be planned now, and show that."""
+    async with open_ledger(settings) as ledger:
+        row, kind = await _row_of(ledger, case)
+        proposed = require_proposal(await ledger.timeline(case), row)
+        request = jsonlib.loads(await ledger.get_content(proposed.digest))
+        read = await understood(settings, kind, WithFiles(request), ledger)
+        viewed = replace(_viewed(read, read.prepared, offline=False), case=case)
+        return viewed, await _shown(kind, viewed, records_of(read.prepared.made, ledger))
+
+
+async def _row_of(ledger: Ledger, case: str) -> tuple[RequestRow, Pipeline]:
+    """Return a planned case, and its kind."""
+    row = await ledger.request(case)
+    if row is None or row.digest is None:
+        raise NotFoundError(
+            f"there is no planned case {case[:100]!r}, and no such file; look at: placet list"
+        )
+    kind = pipeline_named(row.pipeline)
+    if kind is None:
+        raise NotFoundError(f"this version knows no pipeline {row.pipeline}; upgrade it")
+    return row, kind
 
 
 def _planned(case: str, sha256: str, request: Any, story: list[RecordedEvent]) -> Viewed:

@@ -4,9 +4,12 @@ import shlex
 from typing import Any
 
 from placet.cli.console import out, safe
+from placet.domain.finding import found_text
 from placet.domain.ledger_rows import RequestRow
+from placet.files import size_text
 from placet.planned import PlanFacts, Proposed
 from placet.policy.explain import scope_lines
+from placet.registry import pipeline_named
 
 
 def show_content(content: Any) -> None:
@@ -20,7 +23,7 @@ def show_content(content: Any) -> None:
 def show_plan(plan: PlanFacts) -> None:
     """Print what the checks found and what the effect will touch, where there is any of it."""
     if plan.findings:
-        out(f"\nThe checks found {plan.found}")
+        out(f"\n{found_text(plan.found).capitalize()}")
         for finding in plan.findings:
             out(f"  {safe(f'{finding.where}: {finding.message} ({finding.kind})')}")
     if plan.scope:
@@ -38,8 +41,15 @@ def show_proposal(row: RequestRow, proposed: Proposed, content: Any, change: Any
     new = [f"+ {each}" for each in after if each not in before]
     for each in (*gone, *new):
         out(f"  {safe(each)}")
-    command = f"placet agree {shlex.quote(row.request)} --as WHO"
-    out(f"  {safe(f'the requester takes it over: {command}')}")
+    case = shlex.quote(row.request)
+    if _can_be_previewed(row):
+        out(f"  {safe(f'look at it: placet preview {case} --proposal')}")
+    out(f"  {safe(f'the requester takes it over: placet agree {case} --as WHO')}")
+
+
+def _can_be_previewed(row: RequestRow) -> bool:
+    kind = pipeline_named(row.pipeline)
+    return kind is not None and kind.door.preview is not None
 
 
 def _told(content: Any) -> list[str]:
@@ -56,7 +66,7 @@ def _told(content: Any) -> list[str]:
 
 
 def _inline(value: Any) -> str:
-    """Return a JSON value on one line: money as money, a stored file by its name and digest."""
+    """Return a JSON value on one line: money as money, a stored file by what is known of it."""
     if isinstance(value, list):
         return ", ".join(_inline(item) for item in value)
     if not isinstance(value, dict):
@@ -64,5 +74,16 @@ def _inline(value: Any) -> str:
     if value.keys() == {"amount", "currency"}:
         return f"{value['amount']} {value['currency']}"
     if "sha256" in value:
-        return f"{value.get('name') or 'file'} (sha256 {str(value['sha256'])[:12]}…)"
+        return _file(value)
     return ", ".join(_inline(item) for item in value.values() if item is not None)
+
+
+def _file(stored: dict[str, Any]) -> str:
+    size = stored.get("size")
+    known = [
+        stored.get("media_type"),
+        size_text(size) if isinstance(size, int) else None,
+        f"sha256 {str(stored['sha256'])[:12]}…",
+    ]
+    name = stored.get("path") or stored.get("name") or "a file"
+    return f"{name} ({', '.join(str(part) for part in known if part is not None)})"

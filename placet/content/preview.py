@@ -186,7 +186,8 @@ def _findings(subject: Subject) -> str:
             "<table><thead><tr><th>Finding</th><th>Where</th><th>What</th></tr></thead>\n"
             f"<tbody>\n{rows}\n</tbody></table>{more}"
         )
-    return f'<section class="notes"><h2>{subject.count:,} findings</h2>\n{inside}</section>'
+    heading = f"{subject.count:,} finding{'' if subject.count == 1 else 's'}"
+    return f'<section class="notes"><h2>{heading}</h2>\n{inside}</section>'
 
 
 def _changes(subject: Subject) -> Iterator[str]:

@@ -22,6 +22,11 @@ class Finding(Stored):
     message: str
 
 
+def found_text(count: int) -> str:
+    """Say how many things the checks found."""
+    return f"the checks found {count:,} thing{'' if count == 1 else 's'}"
+
+
 def shown(findings: Sequence[Finding]) -> tuple[Finding, ...]:
     """Return those that a plan carries: the first 50."""
     return tuple(findings[:SHOWN_FINDINGS])

@@ -1,6 +1,7 @@
 """A case in Markdown, for Temporal's UI."""
 
 from placet.domain.case import Case
+from placet.domain.finding import found_text
 from placet.domain.plan import utc
 
 
@@ -23,7 +24,7 @@ def details(case: Case) -> str:
     if case.proposal is not None:
         lines.append(f"- {_safe(case.proposal.by.name)} proposes a change")
     if plan.findings:
-        lines.append(f"- the checks found {len(plan.findings)}")
+        lines.append(f"- {found_text(len(plan.findings))}")
     for review in case.reviews:
         behalf = f" for {_safe(review.on_behalf_of.name)}" if review.on_behalf_of else ""
         lines.append(

@@ -12,6 +12,8 @@ from placet.domain.text import clean_text
 
 MAX_SHOWN = 20
 
+_HEX64 = "^[0-9a-f]{64}$"
+
 _SAID = {
     "missing": "it is missing; add it",
     "extra_forbidden": "there is no such field; correct its name or remove it",
@@ -61,6 +63,8 @@ def _message(details: ErrorDetails) -> str:
         return str(context["error"])
     if kind in {"enum", "literal_error"}:
         return f"{_shown(details['input'])} is not known; write {context['expected']}"
+    if kind == "string_pattern_mismatch" and context["pattern"] == _HEX64:
+        return f"{_shown(details['input'])} is no SHA-256; write all of its 64 hex digits"
     if kind == "too_short":
         return f"there are {context['actual_length']}; write at least {context['min_length']}"
     return _SAID.get(kind) or details["msg"][:1].lower() + details["msg"][1:]

@@ -228,6 +228,7 @@ class Pipeline:
         door_at: Its :class:`Door`, as ``module:name``.
         effects_at: What makes the activities of its effect, as ``module:function``; None for a
             pipeline that has no effect of its own. See ``placet.effects``.
+        example: What somebody writes a request in, for the command's help.
     """
 
     name: str
@@ -235,6 +236,7 @@ class Pipeline:
     workflow_at: str
     door_at: str
     effects_at: str | None = None
+    example: str = "request.json"
 
     @property
     def workflow(self) -> type:

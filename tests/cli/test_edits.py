@@ -37,6 +37,31 @@ def test_a_proposal_is_shown_and_taken_over(office: Office, tmp_path: Path) -> N
     until(waits, f"{case} to be approved")
 
 
+def test_what_is_proposed_for_a_page_is_seen_before_its_author_agrees(
+    office: Office, tmp_path: Path
+) -> None:
+    page, seen = tmp_path / "proposed-page.md", tmp_path / "seen.html"
+    head = "---\ntitle: Open on Sunday\nrequester: alice@example.com\n---\n"
+    page.write_text(f"{head}We open at noon.\n", encoding="utf-8")
+    case = office.placet("publish", page).out.strip()
+    office.until_pending(case)
+    early = office.placet("preview", case, "--proposal")
+    assert (early.code, "nobody proposes a change" in early.err) == (7, True), early
+    page.write_text(f"{head}We open at ten.\n", encoding="utf-8")
+    said = office.placet("edit", case, page, *BOB)
+    assert said.code == 0, said.err
+    shown = office.placet("show", case)
+    assert f"placet preview {case} --proposal" in shown.out
+    assert "+ document: proposed-page.md (" in shown.out
+    told = office.placet("preview", case, "--proposal", "--out", seen, "--json")
+    assert told.code == 0, told.err
+    proposal = office.placet("show", case, "--json").document["proposal"]
+    assert told.document["digest"] == proposal["digest"]
+    assert "We open at ten." in seen.read_text(encoding="utf-8")
+    assert office.placet("agree", case, *ALICE).code == 0
+    assert office.placet("show", case, "--json").document["digest"] == proposal["digest"]
+
+
 def test_nobody_agrees_to_what_nobody_proposes(office: Office) -> None:
     case = office.submit("not-proposed")
     office.until_pending(case)

@@ -40,7 +40,7 @@ def test_a_newcomer_submits_lists_approves_and_looks(office: Office) -> None:
     assert shown.code == 0
     assert "Bob Okafor approved in stage manager (claimed, cli): within budget" in shown.out
     assert "ordered the payment of 184.60 EUR" in shown.out
-    assert "Dinner for six, dinner.pdf (sha256 " in shown.out
+    assert "Dinner for six, dinner.pdf (application/pdf, " in shown.out
     file = office.home / "payments" / "outbox" / _payment_file(office, case)
     assert file.read_bytes().startswith(b"<?xml")
 

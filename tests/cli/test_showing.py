@@ -41,7 +41,7 @@ def test_the_findings_and_the_scope_of_the_current_revision_are_shown(
     ]
     show_plan(plan_facts(story, a_row()))
     assert capsys.readouterr().out == (
-        "\nThe checks found 70\n"
+        "\nThe checks found 70 things\n"
         "  index.md:12: It leads nowhere. (broken-link)\n"
         "\nIt will touch\n"
         "  slug: news\n"

@@ -41,6 +41,12 @@ Wait = Annotated[
 ]
 
 
+Proposal = Annotated[
+    bool,
+    typer.Option("--proposal", help="Show what a reviewer proposes to make of the case."),
+]
+
+
 def add_to(app: typer.Typer) -> None:
     """Add the commands."""
     app.command(
@@ -55,7 +61,13 @@ def add_to(app: typer.Typer) -> None:
     )(rollback)
 
 
-def preview(what: What, out: Target = None, pipeline: Kind = None, json: Json = False) -> int:
+def preview(
+    what: What,
+    out: Target = None,
+    proposal: Proposal = False,
+    pipeline: Kind = None,
+    json: Json = False,
+) -> int:
     """Show a request as reviewers should see it.
 
     It writes one HTML file that needs nothing else: what would be published or sent, what the
@@ -64,7 +76,7 @@ def preview(what: What, out: Target = None, pipeline: Kind = None, json: Json = 
     from placet.cli.previewing import write_preview
     from placet.cli.world import go
 
-    return go(write_preview(what, pipeline=pipeline, target=out, json=json))
+    return go(write_preview(what, pipeline=pipeline, target=out, json=json, proposal=proposal))
 
 
 def unpublish(

@@ -34,7 +34,8 @@ def add_to(app: typer.Typer) -> None:
             "The same file twice is the same case.",
             short_help=f"{pipeline.about}: submit a request.",
             epilog=example(
-                f"{pipeline.name} request.json", f"{pipeline.name} - --wait < request.json"
+                f"{pipeline.name} {pipeline.example}",
+                f"{pipeline.name} - --wait < request.json",
             ),
         )(_submits(pipeline))
 
