@@ -76,7 +76,8 @@ class SendingActivities:
             if begun.ending is not None:
                 ending = begun.ending
             elif order.stop or server is None:
-                ending = Ending.STOPPED
+                counts = await self._book.counts(order.permit)
+                ending = Ending.STOPPED if counts.get(DeliveryStatus.WAITING) else Ending.DONE
             else:
                 mailing = Mailing(
                     book=self._book,

@@ -314,6 +314,29 @@ async def test_a_mail_that_was_done_before_it_is_stopped_is_done(
     assert not done.stopped
 
 
+async def test_a_mail_that_waits_for_nobody_is_done_although_it_should_be_stopped(
+    ledger: PostgresLedger, server: MailServer
+) -> None:
+    order = await approved(ledger, to_list(), LIST)
+
+    class Away:
+        """Keeps no report."""
+
+        async def put_content(self, *_: Any) -> str:
+            raise UnavailableError("the database does not answer")
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(ledger, name)
+
+    with pytest.raises(UnavailableError):
+        await send(sender(Away(), server), order)
+
+    done = await send(SendingActivities(ledger, None), order.model_copy(update={"stop": True}))
+
+    assert (done.stopped, done.summary) == (False, "12 sent of 12")
+    assert await told(ledger, "effect:run:stopped") == []
+
+
 @pytest.mark.rule(number=5)
 async def test_a_worker_that_was_taken_for_dead_stops_and_still_says_what_it_knows(
     ledger: PostgresLedger,
