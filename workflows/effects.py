@@ -39,7 +39,7 @@ def order(case: Case, outcome: Outcome, journal: Journal) -> EffectOrder:
             digest=case.digest,
             data={"permit": permit, "effect": effect.value},
         )
-        return journal.seal(case, record)
+        return journal.seal_once(case, record)
 
     return EffectOrder(
         request_id=case.request_id,

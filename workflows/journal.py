@@ -49,6 +49,14 @@ class Journal:
         self.events += 1
         return event(case, record, self.origin, str(self.events), waiting)
 
+    def seal_once(self, case: Case, record: Record) -> LedgerEvent:
+        """Seal what happens at most once in a case: its kind is its key.
+
+        It may be sealed while a step is being written. A count that both used would give one key
+        to two events once a step is taken over from a worker that died.
+        """
+        return event(case, record, self.origin, record.kind.value)
+
     def _seal_all(self, case: Case, records: Sequence[Record]) -> tuple[LedgerEvent, ...]:
         """Seal a step's records; its last state says whom the case waits for now."""
         waiting = case.waiting_for()

@@ -1,12 +1,16 @@
 """What was approved is done once, and what cannot be done is said."""
 
+import asyncio
+
 import pytest
 
 from placet.domain.errors import UnavailableError
+from placet.domain.ledger import LedgerStep, WrittenStep
 from tests.workflows.office import Office, expense
 from tests.workflows.trouble import NoMail, Outage
+from workflows.inbox import BATCH_ENTRIES
 
-ALICE, BOB = "alice@example.com", "bob@example.com"
+ALICE, BOB, CAROL = "alice@example.com", "bob@example.com", "carol@example.com"
 MINE, THEIRS = b"DE89370400440532013000", b"DE02120300000000202051"
 
 
@@ -26,6 +30,46 @@ async def test_an_effect_that_fails_for_a_while_is_repeated_and_pays_once(
     files = list((office.settings.spool / "outbox").glob("*.xml"))
     assert len(files) == 1
     assert files[0].name in (result.summary or "")
+
+
+@pytest.mark.rule(number=5)
+async def test_what_a_dead_worker_wrote_beside_the_effect_stands_in_nobodys_way(
+    closed_office: Office,
+) -> None:
+    office = closed_office
+    handle = await office.submit()
+    async with office.worker():
+        await office.settled(handle)
+        await office.idle(handle)
+    # The step after the approval's: it is written while the effect is about to begin.
+    await office.signal(handle, "approve", BOB)
+    for number in range(BATCH_ENTRIES - 1):
+        await office.signal(handle, "comment", CAROL, reason=f"{number}")
+    await handle.signal("approve", "nonsense")
+    written = asyncio.Event()
+
+    class Dying(Outage):
+        """Dies as soon as it has written the step, before Temporal hears of it."""
+
+        async def append_step(self, step: LedgerStep) -> WrittenStep:
+            known = await office.ledger.append_step(step)
+            if any(event.kind == "caller:message:refused" for event in step.events):
+                written.set()
+                await asyncio.Event().wait()
+            return known
+
+    office.writes_to = Dying(office.ledger)
+    async with office.worker():
+        async with asyncio.timeout(20):
+            await written.wait()
+        await office.signal(handle, "comment", CAROL, reason="and another thing")
+    office.writes_to = office.ledger
+    async with office.worker():
+        result = await office.result(handle)
+    assert (result.outcome, result.effect) == ("approved", "done")
+    kinds = await office.kinds(handle)
+    assert (kinds.count("caller:message:refused"), kinds.count("effect:run:done")) == (1, 1)
+    assert len(await office.told(handle, "person:case:commented")) == BATCH_ENTRIES + 1
 
 
 async def test_the_result_names_the_last_event_of_the_case(office: Office) -> None:
