@@ -136,12 +136,14 @@ class NoticeOrder(Stored):
 class EffectOrder(Stored):
     """Run what was approved, exactly once.
 
-    An effect that can be stopped is cancelled while it runs. It then begins nothing new, writes
-    ``stopped`` instead of ``done`` in the transaction that ends it, and returns a result that says
-    ``stopped``. When no attempt lives to do so, the order comes once more with ``stop``: whatever
-    was begun or not, nothing new is done, the permit is consumed if it was not, and what was left
-    undone is told in the same way. Such a run needs nothing but the ledger, and is idempotent. An
-    effect that was done before returns that, as always.
+    An effect that can be stopped is cancelled while it runs, with ``cancel_requested`` in the
+    activity's ``cancellation_details``: without that it is only its worker that stops, another goes
+    on, and nothing is to be closed. It then begins nothing new, writes ``stopped`` instead of
+    ``done`` in the transaction that ends it, and returns a result that says ``stopped``. When no
+    attempt lives to do so, the order comes once more with ``stop``: whatever was begun or not,
+    nothing new is done, the permit is consumed if it was not, and what was left undone is told in
+    the same way. Such a run needs nothing but the ledger, and is idempotent. An effect that was
+    done before returns that, as always.
 
     Attributes:
         permit: The permit's id (64 hex): the key of the effect.

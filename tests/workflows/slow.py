@@ -59,7 +59,9 @@ class SlowActivities:
             try:
                 await ledger.end.wait()
             except asyncio.CancelledError:
-                if ledger.when_cancelled == "die":
+                details = activity.cancellation_details()
+                asked = details is not None and details.cancel_requested
+                if ledger.when_cancelled == "die" or not asked:
                     raise
                 stopped = ledger.when_cancelled == "stop"
         summary = "half of it" if stopped else "all of it"

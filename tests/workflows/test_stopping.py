@@ -218,6 +218,19 @@ async def test_a_stop_while_no_worker_is_there_is_done_by_the_next(
     assert slow.runs[-1] == "stop"
 
 
+async def test_a_worker_that_stops_is_no_stop_of_what_it_runs(
+    closed_office: Office, slow: Slow
+) -> None:
+    office = closed_office
+    async with office.worker():
+        handle = await running(office, slow)
+    slow.end.set()
+    async with office.worker():
+        result = await office.result(handle)
+    assert (result.effect, result.summary) == ("done", "all of it")
+    assert slow.runs == ["run", "run"]
+
+
 async def test_what_is_withdrawn_in_the_moment_of_its_approval_is_never_begun(
     closed_office: Office, slow: Slow
 ) -> None:
