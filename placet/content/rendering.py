@@ -19,8 +19,12 @@ from markdown_it.token import Token
 
 from placet.content.document import Document, DocumentError
 from placet.content.markup import tags
+from placet.content.nesting import MAX_DEPTH, nests_too_deep
 
 MAX_PARAGRAPH = 16 * 1024
+MAX_SEARCHES = 100_000_000
+"""Each ``[`` and each ``<`` makes the parser look through the rest of its paragraph, in vain if
+nothing closes it: so many characters in all are looked at in a second or two."""
 MAX_PARTS = 400_000
 MAX_HTML = 8 * 1024 * 1024
 _NESTING = 100
@@ -45,6 +49,7 @@ class Parsed:
     """A document, parsed.
 
     Attributes:
+        name: What messages call the document.
         tokens: What the renderer writes out.
         references: Every link and picture, in Markdown or HTML.
         raw: Each piece of HTML that somebody wrote, with the line on which it begins.
@@ -53,6 +58,7 @@ class Parsed:
         has_title: Whether it has a heading of the first level.
     """
 
+    name: str
     tokens: Sequence[Token]
     references: list[Reference] = field(default_factory=list)
     raw: list[tuple[int, str]] = field(default_factory=list)
@@ -70,7 +76,7 @@ def parse(document: Document) -> Parsed:
     state = StateCore(document.body, _markdown(), {"document": document})
     state.tokens = _Tokens(document.name)
     _markdown().core.process(state)
-    found = Parsed(state.tokens)
+    found = Parsed(document.name, state.tokens)
     size = 0
     line = document.first_line
     for token in state.tokens:
@@ -98,9 +104,19 @@ def parse(document: Document) -> Parsed:
 
 
 def write(parsed: Parsed) -> str:
-    """Return the HTML of a parsed document, as it was written: it is not safe yet."""
+    """Return the HTML of a parsed document, as it was written: it is not safe yet.
+
+    Raises:
+        DocumentError: Its elements stand too deep inside each other.
+    """
     markdown = _markdown()
-    return str(markdown.renderer.render(parsed.tokens, markdown.options, {}))
+    html = str(markdown.renderer.render(parsed.tokens, markdown.options, {}))
+    if nests_too_deep(html):
+        raise DocumentError(
+            f"{parsed.name}: more than {MAX_DEPTH} HTML elements are open at once; close each, as "
+            "<div> by </div>, and take out what does not belong in a page"
+        )
+    return html
 
 
 class _Tokens(list[Token]):
@@ -140,15 +156,22 @@ def _markdown() -> MarkdownIt:
 def _inline(state: StateCore) -> None:
     """Parse what stands inside paragraphs, within limits: its cost grows faster than its length."""
     document: Document = state.env["document"]
-    count = len(state.tokens)
+    count, searches = len(state.tokens), 0
     for token in state.tokens:
         if token.type != "inline":
             continue
+        searches += (token.content.count("[") + token.content.count("<")) * len(token.content)
         if len(token.content) > MAX_PARAGRAPH:
             line = document.first_line + (token.map or [0])[0]
             raise DocumentError(
                 f"{document.name}:{line}: this paragraph is longer than {MAX_PARAGRAPH:,} "
                 "characters; split it"
+            )
+        if searches > MAX_SEARCHES:
+            line = document.first_line + (token.map or [0])[0]
+            raise DocumentError(
+                f"{document.name}:{line}: there are too many [ and < in long paragraphs up to "
+                "here; split these paragraphs"
             )
         token.children = []
         state.md.inline.parse(token.content, state.md, state.env, token.children)

@@ -265,9 +265,10 @@ class PublishRequest(Model):
     @classmethod
     def _name_it(cls, value: Any) -> Any:
         """Give what takes a page away or back a title, where nobody has written one."""
-        said = {Action.UNPUBLISH: "Unpublish", Action.ROLLBACK: "Roll back"}
+        said: dict[str, str] = {Action.UNPUBLISH: "Unpublish", Action.ROLLBACK: "Roll back"}
         if isinstance(value, Mapping) and "title" not in value and "slug" in value:
-            verb = said.get(value.get("action", ""))
+            action = value.get("action")
+            verb = said.get(action) if isinstance(action, str) else None
             if verb is not None:
                 return {**value, "title": f"{verb} {value['slug']}"}
         return value

@@ -11,7 +11,7 @@ from email.errors import HeaderDefect, MessageError
 from email.message import EmailMessage, MIMEPart
 from email.parser import BytesParser
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from placet.domain.errors import InvalidInputError
 from placet.domain.problems import Problem
@@ -24,6 +24,7 @@ from placet.pipelines.pipeline import WithFiles
 
 MAX_EML_BYTES = 24 * 1024 * 1024
 _MAX_HEAD_BYTES = 256 * 1024
+_MAX_HEADER_BYTES = 16 * 1024
 _END_OF_HEAD = re.compile(rb"\r?\n\r?\n|\r\r")
 _MAX_DEPTH = 8
 _MAX_PARTS = 2 * MAX_ATTACHMENTS
@@ -53,6 +54,24 @@ _DROPPED = {
 _DROPPED_KINDS = ("content-", "x-", "arc-", "dkim-", "received-")
 
 
+class _ShortHeaders(policy.EmailPolicy):
+    """Reads headers of a fair length only: what the library takes for one grows with its square."""
+
+    def header_source_parse(self, sourcelines: list[str]) -> tuple[str, str]:
+        """Take a header in, of the mail itself or of a part of it.
+
+        Raises:
+            InvalidInputError: It is too long.
+        """
+        if sum(map(len, sourcelines)) > _MAX_HEADER_BYTES:
+            name = clean_text(sourcelines[0].partition(":")[0], 40, truncate=True)
+            raise InvalidInputError(
+                f"the header {name} of this mail is longer than {_MAX_HEADER_BYTES // 1024} KiB; "
+                "shorten it, or put its readers on a list"
+            )
+        return super().header_source_parse(sourcelines)
+
+
 def read_eml(path: Path) -> WithFiles:
     """Read a mail, its attachments, and the lists of recipients that it names.
 
@@ -77,7 +96,8 @@ def taken_apart(content: bytes) -> tuple[dict[str, Any], tuple[MailFile, ...]]:
             "the headers of this mail are larger than 256 KiB; put its readers on a list"
         )
     try:
-        mail = BytesParser(EmailMessage, policy=policy.default).parsebytes(content)
+        parser = BytesParser(EmailMessage, policy=_ShortHeaders())
+        mail = cast("EmailMessage", parser.parsebytes(content))
         reading = _Reading()
         reading.headers(mail)
         reading.part(mail, 0)

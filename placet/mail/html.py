@@ -75,8 +75,20 @@ def active_content(html: str) -> list[str]:
 
 
 def harmless(html: str) -> str:
-    """Return HTML with nothing in it but text, its form, links and pictures."""
-    return _CLEANER.clean(html).strip()
+    """Return HTML with nothing in it but text, its form, links and pictures; again, the same.
+
+    A request keeps texts in NFC, which makes one character of two: ``>`` and a stroke through it
+    end no tag any more. So both are done until neither changes anything, which ends, because each
+    time a tag or an attribute is gone.
+    """
+    while (cleaned := _composed(_CLEANER.clean(html))) != html:
+        html = cleaned
+    return html
+
+
+def _composed(html: str) -> str:
+    """Return a text as a request keeps it; three times as long at most."""
+    return clean_text(html, 3 * len(html) + 1)
 
 
 class Seen(NamedTuple):

@@ -24,7 +24,7 @@ h2{font-size:1rem;margin:1.5rem 0 .4rem}
 th{text-align:left;vertical-align:top;padding-right:1rem;font-weight:600}
 td{vertical-align:top}
 pre{white-space:pre-wrap;padding:1rem;background:#f4f4f5;border-radius:.4rem}
-.html{border:1px solid #c4c7cc;border-radius:.4rem;padding:1rem}
+.html{border:1px solid #c4c7cc;border-radius:.4rem;padding:1rem;overflow:auto;contain:content}
 code{font-family:ui-monospace,monospace;font-size:.85em}
 """
 
@@ -161,9 +161,11 @@ def _with_pictures(request: SendRequest, files: Mapping[str, bytes]) -> str:
     """Put the pictures that the mail brings into its HTML; others are not fetched."""
     text, room = request.html or "", _INLINE_BYTES
     for file in request.attachments:
-        if file.cid is None or file.size > room or not file.media_type.startswith("image/"):
+        # One picture that is shown a thousand times is there a thousand times.
+        needed = file.size * text.count(f'"cid:{file.cid}"')
+        if not 0 < needed <= room or not file.media_type.startswith("image/"):
             continue
-        room -= file.size
+        room -= needed
         told = base64.b64encode(files[file.sha256]).decode()
         text = text.replace(f'"cid:{file.cid}"', f'"data:{file.media_type};base64,{told}"')
     return text

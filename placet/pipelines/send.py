@@ -8,12 +8,13 @@ from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
+from placet.content.nesting import MAX_DEPTH, nests_too_deep
 from placet.domain.content_rules import ContentRules
 from placet.domain.errors import ConflictError, InvalidInputError, NotFoundError
 from placet.domain.facts import FactKind
 from placet.domain.problems import Problem
 from placet.domain.recipients import Recipient, Recipients, by_domain, expanded, top_domains
-from placet.domain.sending import Attachment, Mailbox, RecipientList, Scope, SendRequest
+from placet.domain.sending import MAX_HTML, Attachment, Mailbox, RecipientList, Scope, SendRequest
 from placet.files import shown
 from placet.mail.addresses import read_list, read_mailbox
 from placet.mail.checks import MailCheck, check
@@ -54,17 +55,25 @@ def parse_mail(raw: Any) -> SendRequest:
             _put(told, path, found)
     html = raw.get("html")
     if isinstance(html, str):
-        problems += [
-            Problem(("html",), f"it holds {each}, which mail programs refuse; take it out")
-            for each in active_content(html)
-        ]
-        told["html"] = harmless(html)
+        unusable = _unusable(html)
+        problems += [Problem(("html",), each) for each in unusable]
+        told["html"] = "" if unusable else harmless(html)
     if problems:
         raise refused(_WHAT, problems)
     try:
         return SendRequest.model_validate(told)
     except ValidationError as error:
         raise refused(_WHAT, problems_in(error)) from None
+
+
+def _unusable(html: str) -> list[str]:
+    """Say why HTML cannot be made harmless, or should not."""
+    if len(html) > MAX_HTML:
+        return [f"it has {len(html):,} characters; at most {MAX_HTML:,} are allowed, shorten it"]
+    if nests_too_deep(html):
+        return [f"more than {MAX_DEPTH} elements are open at once; close each, as <b> by </b>"]
+    found = active_content(html)
+    return [f"it holds {each}, which mail programs refuse; take it out" for each in found]
 
 
 def _mailboxes(raw: Mapping[str, Any]) -> Iterator[tuple[tuple[str | int, ...], Any]]:
