@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 
 from placet.cli.codes import Code, StopError
 from placet.cli.console import as_json, out, say
@@ -17,6 +18,7 @@ from placet.timeline import sentence
 
 _LOOK_SECONDS = 0.5
 _ASK_SECONDS = 5.0
+_AT_ONCE = timedelta(minutes=1)
 _TO_COME = (EffectState.WAITING.value, EffectState.PENDING.value)
 _CAME_OF_IT = (Kind.EFFECT_DONE, Kind.EFFECT_STOPPED, Kind.EFFECT_FAILED, Kind.REVOKED)
 
@@ -57,9 +59,14 @@ def state_of(row: RequestRow) -> str:
 
 
 def line(event: RecordedEvent, first: RecordedEvent) -> str:
-    """Return an event as one line: when, how long after the first, what."""
+    """Return an event as one line: when, how long after the first, what.
+
+    What took its time, such as a mail that waited for its server, says when it was recorded.
+    """
     after = f"+{span(event.occurred - first.occurred)}"
-    return f"{second(event.occurred)}  {after:>7}  {sentence(event)}"
+    late = event.recorded - event.occurred > _AT_ONCE
+    recorded = f" (recorded {second(event.recorded)})" if late else ""
+    return f"{second(event.occurred)}  {after:>7}  {sentence(event)}{recorded}"
 
 
 async def watch(

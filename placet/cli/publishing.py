@@ -1,15 +1,53 @@
-"""Ask for a page to be taken away, or for an earlier version of it."""
+"""List a page's versions; ask for it to be taken away, or for an earlier version of it."""
 
 from typing import Any
 
 from placet.cli import world
+from placet.cli.codes import Code
+from placet.cli.console import as_json, table
 from placet.cli.submitting import submit_read, understood
+from placet.cli.times import second
 from placet.connections import open_ledger
 from placet.domain.errors import NotFoundError
 from placet.domain.publication import PIPELINE
 from placet.pipelines.pipeline import WithFiles
 from placet.registry import pipeline_named
 from placet.settings import Settings
+
+
+async def list_versions(slug: str, *, limit: int, json: bool) -> int:
+    """Print what was done to a page, the newest first.
+
+    Raises:
+        NotFoundError: Nothing was ever published there.
+    """
+    async with open_ledger(Settings.from_environment()) as ledger:
+        rows = await ledger.publications(slug, limit)
+    if not rows:
+        raise _unknown(slug)
+    if json:
+        for row in rows:
+            as_json(row.model_dump(mode="json"))
+        return Code.OK
+    table(
+        ("VERSION", "ACTION", "STATE", "AT (UTC)", "CASE", "TITLE"),
+        (
+            (
+                row.version or "nothing",
+                row.action,
+                row.state.value,
+                second(row.at),
+                row.request,
+                row.title,
+            )
+            for row in rows
+        ),
+    )
+    return Code.OK
+
+
+def _unknown(slug: str) -> NotFoundError:
+    return NotFoundError(f"nothing was ever published under {slug[:80]!r}; correct the slug")
 
 
 async def submit_change(  # noqa: PLR0913 - each is an option of the command
@@ -48,7 +86,7 @@ async def submit_change(  # noqa: PLR0913 - each is an option of the command
     async with open_ledger(settings) as ledger:
         now = await ledger.published(slug)
         if now is None:
-            raise NotFoundError(f"nothing was ever published under {slug[:80]!r}; correct the slug")
+            raise _unknown(slug)
         if action == "rollback":
             # The request names the version, so that its digest stands for it.
             request["to"] = to or now.replaces

@@ -11,8 +11,10 @@ from placet.cli.live import hindrance
 from placet.cli.records import records_of
 from placet.connections import connect_temporal, open_ledger
 from placet.digest import MAX_BYTES, read_json
+from placet.domain.errors import NotFoundError
 from placet.domain.plan import PersonRef
 from placet.pipelines.pipeline import File, Pipeline, Prepared, Surroundings, WithFiles
+from placet.pipelines.pipeline import Read as ReadPath
 from placet.policy.loader import load_policies
 from placet.ports import Ledger
 from placet.publishing.config import read_targets
@@ -44,10 +46,16 @@ async def read_request(
     """
     read, path = pipeline.door.read, Path(file)
     if read is not None and file != "-" and path.suffix.lower() != ".json":
-        return await understood(settings, pipeline, read(path), ledger)
+        return await understood(settings, pipeline, _read(read, path), ledger)
     content, directory = world.read_bytes(file, MAX_BYTES)
     found = pipeline.door.attach(read_json(content), directory)
     return await understood(settings, pipeline, found, ledger)
+
+
+def _read(read: ReadPath, path: Path) -> WithFiles:
+    if not path.exists():
+        raise NotFoundError(f"there is no file {path}; correct the path")
+    return read(path)
 
 
 async def understood(

@@ -64,6 +64,11 @@ def read_bundle(path: Path) -> WithFiles:
         document = _only_document(paths, path)
         name = path.resolve().name if _stem(document) == INDEX else _stem(document)
         return _request(path, document, name, [each for each in paths if each != document])
+    if path.suffix.lower() not in _MARKDOWN:
+        raise BundleError(
+            f"{shown(path.name)} is no Markdown file; name a .md file, a directory, or the request "
+            "as .json"
+        )
     folder = path.resolve().parent
     name = folder.name if _stem(path.name) == INDEX else _stem(path.name)
     return _request(folder, path.name, name, None)

@@ -67,6 +67,15 @@ def test_a_page_goes_out_after_editors_disagreed_is_taken_away_and_comes_back(
     decided(office, back.out.strip(), ("approve", CAROL))
     assert (live / "index.html").read_text() == page
 
+    versions = office.placet("versions", "spring-offer", "--json").documents
+    assert [(row["action"], row["version"]) for row in versions] == [
+        ("rollback", version),
+        ("unpublish", None),
+        ("publish", version),
+    ]
+    assert versions[0]["request"] == back.out.strip()
+    assert f"{version}\tpublish\tdone\t" in office.placet("versions", "spring-offer").out
+
 
 def test_a_change_is_shown_beside_what_is_published(office: Office, tmp_path: Path) -> None:
     first = office.placet("publish", document(tmp_path, "changing", "We open at nine.")).out.strip()
@@ -125,7 +134,9 @@ def test_what_cannot_be_published_is_refused_before_anything_is_submitted(
     for arguments, told in (
         (("publish", tmp_path / "broken.md"), "broken.md:2:1: titel: is not known here"),
         (("publish", tmp_path / "binary.md"), "binary.md:1: this is not UTF-8 text"),
-        (("publish", tmp_path / "gone.md"), "is not there"),
+        (("publish", tmp_path / "gone.md"), "there is no file"),
+        (("publish", office.key), "grace.jwk' is no Markdown file"),
+        (("versions", "nowhere"), "nothing was ever published under 'nowhere'"),
         (("unpublish", "nowhere", "--as", "alice"), "nothing was ever published under 'nowhere'"),
         (("rollback", "nowhere", "--as", "alice"), "nothing was ever published under 'nowhere'"),
         (("preview", "publish-nothing"), "there is no planned case 'publish-nothing'"),

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from placet.cli.console import as_json, pairs, table
-from placet.cli.times import instant, span, until
+from placet.cli.following import line
+from placet.cli.times import instant, second, span, until
 from placet.domain.ledger import RecordedEvent
 from placet.domain.vocabulary import Kind
 from placet.submission import request_id
@@ -94,6 +95,14 @@ def test_a_sentence_says_who_for_whom_how_and_why() -> None:
 def test_a_body_of_another_shape_is_still_told() -> None:
     for kind in Kind:
         sentence(recorded(kind.value, data=["no", "object"], actor="nobody", policy=7))
+
+
+def test_what_was_recorded_much_later_than_it_counts_says_so() -> None:
+    event = recorded(Kind.PERMIT_CONSUMED.value)
+    at_once = event.model_copy(update={"recorded": event.occurred + timedelta(seconds=50)})
+    later = event.model_copy(update={"recorded": event.occurred + timedelta(minutes=2)})
+    assert line(at_once, event).endswith("the permit was used")
+    assert line(later, event).endswith(f"(recorded {second(later.recorded)})")
 
 
 def test_a_table_that_no_terminal_reads_is_split_by_tabs(

@@ -30,10 +30,15 @@ Kind = Annotated[
         "--pipeline", metavar="NAME", help="Of which kind it is, if the file does not say."
     ),
 ]
+Limit = Annotated[
+    int, typer.Option("--limit", metavar="N", min=1, max=1000, help="At most so many.")
+]
 Version = Annotated[
     str | None,
     typer.Option(
-        "--to", metavar="VERSION", help="64 hex digits; else the one before what is there now."
+        "--to",
+        metavar="VERSION",
+        help="As `placet versions` shows it; else the one before what is there now.",
     ),
 ]
 Wait = Annotated[
@@ -53,6 +58,7 @@ def add_to(app: typer.Typer) -> None:
         "preview",
         epilog=example("preview publish-spring-offer-1f", "preview examples/publish-spring-offer"),
     )(preview)
+    app.command("versions", epilog=example("versions spring-offer"))(versions)
     app.command("unpublish", epilog=example("unpublish spring-offer --as alice@example.com"))(
         unpublish
     )
@@ -77,6 +83,18 @@ def preview(
     from placet.cli.world import go
 
     return go(write_preview(what, pipeline=pipeline, target=out, json=json, proposal=proposal))
+
+
+def versions(slug: Slug, limit: Limit = 100, json: Json = False) -> int:
+    """Say which versions of a page there were.
+
+    The newest comes first. Of those that are done, it is what stands there now; an older one can be
+    brought back by `placet rollback`.
+    """
+    from placet.cli.publishing import list_versions
+    from placet.cli.world import go
+
+    return go(list_versions(slug, limit=limit, json=json))
 
 
 def unpublish(
