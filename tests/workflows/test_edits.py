@@ -11,7 +11,7 @@ from placet.attestation import Claims, new_key, sign
 from placet.digest import read_json
 from placet.policy.loader import PolicyFolder
 from tests.support.policies import policies_with
-from tests.workflows.office import Handle, Office, expense
+from tests.workflows.office import Handle, Office, eventually, expense
 
 ALICE, BOB, CAROL = "alice@example.com", "bob@example.com", "carol@example.com"
 ERIN, FRANK = "erin@example.com", "frank@example.com"
@@ -33,11 +33,17 @@ async def freely(closed_freely: Office) -> AsyncIterator[Office]:
 
 
 @pytest.fixture
-async def with_author(closed_office: Office, tmp_path: Path) -> AsyncIterator[Office]:
-    """Give an office where the author has to agree to an edit."""
+def closed_with_author(closed_office: Office, tmp_path: Path) -> Office:
+    """Give an office where the author has to agree to an edit, without a worker."""
     closed_office.policies = PolicyFolder(policies_with("with_author", tmp_path / "policies"))
-    async with closed_office.worker():
-        yield closed_office
+    return closed_office
+
+
+@pytest.fixture
+async def with_author(closed_with_author: Office) -> AsyncIterator[Office]:
+    """Give an office where the author has to agree to an edit."""
+    async with closed_with_author.worker():
+        yield closed_with_author
 
 
 async def shown(office: Office, handle: Handle) -> str:
@@ -132,6 +138,26 @@ async def test_a_proposal_that_nobody_answers_ends_the_case(with_author: Office)
     await office.skip(handle, days=10, hours=1)
     result = await office.result(handle)
     assert (result.outcome, result.by) == ("expired", "timeout")
+
+
+@pytest.mark.rule(number=7)
+async def test_an_author_who_agrees_wins_against_the_time_that_is_over_meanwhile(
+    closed_with_author: Office,
+) -> None:
+    office = closed_with_author
+    async with office.worker():
+        handle = await office.submit()
+        await edit(office, handle, BOB)
+        told = await proposed(office, handle)
+        await office.idle(handle)
+    skipping = asyncio.create_task(office.skip(handle, days=11))
+    await eventually(lambda: office.timer_fired(handle), "the time to be over")
+    await office.signal(handle, "resubmit", ALICE, request=told)
+    async with office.worker():
+        await skipping
+        await office.decide(handle, "approve", BOB)
+        result = await office.result(handle)
+    assert (result.outcome, result.revision, result.effect) == ("approved", 2, "done")
 
 
 async def test_edits_are_refused_where_the_policy_does_not_allow_them(office: Office) -> None:

@@ -13,7 +13,7 @@ from temporalio.testing import WorkflowEnvironment
 
 from placet.ledger import PostgresLedger
 from placet.local.binaries import find_temporal
-from tests.workflows.office import Handle, Office, expense
+from tests.workflows.office import Handle, Office, eventually, expense
 from tests.workflows.slow import PATIENT, Slow
 from tests.workflows.trouble import NoMail
 
@@ -279,3 +279,29 @@ async def test_what_waits_for_its_time_goes_on_in_new_runs(
     assert (result.outcome, result.effect) == ("approved", "revoked" if revoked else "done")
     assert slow.runs == ([] if revoked else ["run"])
     assert (await office.kinds(handle)).count("system:permit:issued") == 1
+
+
+async def test_a_revocation_among_messages_that_renew_what_waits_is_not_lost(
+    hasty_office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office = hasty_office
+    monkeypatch.setattr("placet.bootstrap.PIPELINES", (PATIENT,))
+    office.writes_to = slow = Slow(office.ledger)
+    later = datetime.now(UTC) + timedelta(days=3)
+    first = await office.submit(expense(purpose=later.isoformat()))
+    async with office.worker():
+        handle = await current(office, first)
+        await office.decide(handle, "approve", BOB)
+        await office.settled(handle)
+        await office.idle(handle)
+    skipping = asyncio.create_task(office.skip(handle, days=4))
+    await eventually(lambda: office.timer_fired(handle), "the time to come")
+    for number in range(60):
+        await office.signal(handle, "comment", CAROL, reason=f"{number}")
+    await office.signal(handle, "withdraw", ALICE)
+    async with office.worker():
+        assert (await office.result(handle)).effect == "revoked"
+        await skipping
+        assert await runs(office, handle) > 1
+    assert slow.runs == []
+    assert len(await office.told(handle, "person:case:commented")) == 61

@@ -141,6 +141,23 @@ async def test_a_cancellation_in_temporal_revokes_what_waits(
     assert slow.runs == []
 
 
+async def test_a_cancellation_wins_against_the_time_that_comes_meanwhile(
+    closed_office: Office, slow: Slow
+) -> None:
+    office = closed_office
+    async with office.worker():
+        handle = await waiting(office)
+        await office.idle(handle)
+    skipping = asyncio.create_task(office.skip(handle, days=4))
+    await eventually(lambda: office.timer_fired(handle), "the time to come")
+    await handle.cancel()
+    async with office.worker():
+        await ends_canceled(office, handle)
+        await skipping
+    assert await effect_of(office, handle) == "revoked"
+    assert slow.runs == []
+
+
 async def ends_canceled(office: Office, handle: Handle) -> None:
     """Wait until Temporal calls a case canceled."""
     with pytest.raises(WorkflowFailureError) as caught:
