@@ -21,6 +21,7 @@ from placet.decisions import has_worker
 from placet.domain.errors import PlacetError
 from placet.local import LocalStack, StackAddress, find_running
 from placet.local.process import Child, spawn
+from placet.mail.server import SmtpServer
 from placet.settings import Settings
 
 _LOOK_SECONDS = 0.2
@@ -161,8 +162,15 @@ async def _announce(
     say(f"  Temporal's pages   {address.temporal_ui}")
     say(f"  notices            {settings.notices}")
     say(f"  payment files      {settings.spool}/outbox")
+    say(f"  mails              {_mails(settings.smtp)}")
     say(f"  logs               {worker.log.parent}")
     say("  try                placet expense examples/expense-team-dinner.json")
+
+
+def _mails(server: SmtpServer | None) -> str:
+    if server is None:
+        return "wait, once approved: set PLACET_SMTP_URL and start this again"
+    return f"go out by {server.host}, port {server.port}"
 
 
 def _exports(settings: Settings, address: StackAddress) -> list[tuple[str, str]]:

@@ -151,5 +151,6 @@ def test_a_stack_is_brought_up_and_taken_down(tmp_path: Path, nowhere: dict[str,
     assert stopped.document == {"stopped": True}
     _, err = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == 0, err
+    assert "mails              wait, once approved: set PLACET_SMTP_URL" in err
     assert find_running(home) is None
     assert run("down", "--home", home, "--json", env=nowhere).document == {"stopped": False}
