@@ -27,7 +27,8 @@ _DATA_SECONDS = 600.0
 _MAX_REPLY = 300
 _PIECE = 64 * 1024
 _END = b".\r\n"
-_TEMPORARY, _PERMANENT, _CLOSING = 400, 500, 421
+_DONE, _GO_ON, _REFUSED = range(200, 300), range(354, 355), range(400, 600)
+_PERMANENT, _CLOSING = 500, 421
 _BROKEN = (SMTPException, OSError)
 
 Claim = Callable[[], Awaitable[bool]]
@@ -104,20 +105,23 @@ class Connection:
     async def _envelope(self, sender: str, recipient: str, size: int) -> Answer | None:
         """Say whom the mail is from and to; return the answer when that is refused."""
         options = f" SIZE={size}" if self._client.supports_extension("size") else ""
-        for command, everybody in (
-            (f"MAIL FROM:<{sender}>{options}", True),
-            (f"RCPT TO:<{recipient}>", False),
-            ("DATA", False),
+        for command, agreed, everybody in (
+            (f"MAIL FROM:<{sender}>{options}", _DONE, True),
+            (f"RCPT TO:<{recipient}>", _DONE, False),
+            ("DATA", _GO_ON, False),
         ):
             response = await self._client.execute_command(
                 command.encode("ascii"), timeout=_COMMAND_SECONDS
             )
-            if response.code >= _TEMPORARY:
+            if response.code in _REFUSED:
                 if response.code != _CLOSING:
                     await self._client.execute_command(b"RSET", timeout=_COMMAND_SECONDS)
                 return _answer(response)._replace(
                     everybody=everybody and response.code >= _PERMANENT
                 )
+            if response.code not in agreed:
+                # Whatever listens there would take the mail for commands.
+                raise SMTPResponseException(response.code, "this is no answer to it")
         return None
 
     async def _claimed(self, claim: Claim) -> bool:
@@ -148,6 +152,8 @@ class Connection:
         except _BROKEN as error:
             self._client.close()
             return Answer(DeliveryStatus.IN_DOUBT, None, _reason(error))
+        if response.code not in _DONE and response.code not in _REFUSED:
+            self._client.close()
         return _answer(response)
 
     async def _write(self, part: bytes) -> None:
@@ -211,8 +217,10 @@ def _context(server: SmtpServer) -> ssl.SSLContext | None:
 
 
 def _answer(response: SMTPResponse) -> Answer:
-    if response.code < _TEMPORARY:
+    if response.code in _DONE:
         status = DeliveryStatus.SENT
+    elif response.code not in _REFUSED:
+        status = DeliveryStatus.IN_DOUBT
     elif response.code < _PERMANENT:
         status = DeliveryStatus.WAITING
     else:
