@@ -11,6 +11,8 @@ from placet.domain.content_rules import ContentRules
 _SCHEME = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]*):")
 # Browsers drop these inside an address, and spaces and controls around it.
 _DROPPED = re.compile("[\t\n\r]")
+# Older programs take other letters for them, or none: the host is another one there.
+_AMBIGUOUS = re.compile("[\u00df\u1e9e\u03c2\u200c\u200d]")
 _AROUND = "".join(map(chr, range(33)))
 
 
@@ -80,8 +82,9 @@ def _web(url: str) -> Link:
         host = (parts.hostname or "").encode("idna").decode()
     except (ValueError, UnicodeError):
         return Link(Leads.NOWHERE, url)
-    # A name before the host is only ever read as the host, by people.
-    if not host or "@" in parts.netloc:
+    # A name before the host is only ever read as the host, by people; and a host that is not the
+    # same everywhere cannot be looked up in a list.
+    if not host or "@" in parts.netloc or _AMBIGUOUS.search(unquote(parts.netloc)):
         return Link(Leads.NOWHERE, url)
     return Link(Leads.WEB, full, host=host)
 

@@ -33,6 +33,7 @@ class MailCheck(StrEnum):
     OTHER_TYPE = "other-type"
     OTHER_REPLY = "other-reply"
     LOOKALIKE_DOMAIN = "lookalike-domain"
+    ODD_LINK = "odd-link"
     OTHER_HOST = "other-host"
     INSECURE_LINK = "insecure-link"
     REMOTE_PICTURE = "remote-picture"
@@ -133,6 +134,10 @@ def _links(seen: Seen, rules: ContentRules) -> Iterator[Finding]:
     hosts: dict[str, int] = {}
     for url in seen.links:
         link = read_link(url)
+        if link.leads is Leads.NOWHERE:
+            message = f"it is not clear to which host {shown(url)} leads; write it plainly"
+            kind = MailCheck.ODD_LINK if rules.link_hosts is None else MailCheck.OTHER_HOST
+            yield _finding(kind, "html", message)
         if link.leads is not Leads.WEB:
             continue
         hosts[link.host] = hosts.get(link.host, 0) + 1

@@ -4,6 +4,7 @@ A webhook cannot be taken back. It is sent when everything else has been switche
 change is given up after all, another one tells what stands again.
 """
 
+import asyncio
 import base64
 import hashlib
 import json
@@ -20,6 +21,8 @@ from placet.domain.publication import PAGE_NAME, PAGE_TYPE, Manifest
 from placet.publishing.target import Change, Contents, Version, checked
 
 _SECONDS = 20.0
+_SECONDS_IN_ALL = 300.0
+"""A server may answer a little at a time, and for ever."""
 _SHORTEST_KEY, _LONGEST_KEY = 24, 64
 _LATER = {
     HTTPStatus.REQUEST_TIMEOUT,
@@ -76,11 +79,12 @@ class WebhookTarget:
         }
         try:
             async with (
+                asyncio.timeout(_SECONDS_IN_ALL),
                 httpx.AsyncClient(timeout=_SECONDS, follow_redirects=False) as client,
                 client.stream("POST", self._url, content=body, headers=headers) as answer,
             ):
                 pass  # Only the status counts; a body could be endless.
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, TimeoutError) as error:
             raise UnavailableError(
                 f"{self._url} does not answer ({type(error).__name__}); check that it runs"
             ) from None

@@ -1,4 +1,6 @@
+import asyncio
 import base64
+from contextlib import suppress
 
 import pytest
 
@@ -75,6 +77,24 @@ async def test_a_server_that_does_not_run_is_away(hook: Hook) -> None:
     away = WebhookTarget("http://127.0.0.1:9/pages", hook.secret, MIB)
     with pytest.raises(UnavailableError, match="does not answer"):
         await away.switch(change(None, ONE), SHELF)
+
+
+async def test_a_server_that_says_for_ever_that_it_is_busy_is_away(
+    hook: Hook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("placet.publishing.webhook._SECONDS_IN_ALL", 0.5)
+
+    async def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(ConnectionError):
+            while True:
+                writer.write(b"HTTP/1.1 103 Early Hints\r\n\r\n")
+                await writer.drain()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        endless = WebhookTarget(f"http://127.0.0.1:{port}/pages", hook.secret, MIB)
+        with pytest.raises(UnavailableError, match="does not answer"):
+            await endless.switch(change(None, ONE), SHELF)
 
 
 async def test_what_is_too_large_to_post_is_refused_before_anything_moves(hook: Hook) -> None:
