@@ -27,14 +27,16 @@ RETRY = RetryPolicy(maximum_interval=timedelta(minutes=1))
 def order(case: Case, outcome: Outcome, journal: Journal) -> EffectOrder:
     """Return the order to carry out what was approved, with the events that may come of it.
 
-    The events carry the present: what waited for its time did not run when it was approved.
+    The events carry the instant from which on it may run: that of the approval, or the time that it
+    waited for. The present would make other events of them when a workflow is reset.
     """
-    permit, now = permit_id(case), workflow.now()
+    permit, plan = permit_id(case), case.known_plan()
+    due = outcome.at if plan.effect_at is None else max(outcome.at, plan.effect_at)
 
     def sealed(kind: Kind, effect: EffectState) -> LedgerEvent:
         record = Record(
             kind=kind,
-            at=now,
+            at=due,
             revision=case.revision,
             digest=case.digest,
             data={"permit": permit, "effect": effect.value},
@@ -47,7 +49,7 @@ def order(case: Case, outcome: Outcome, journal: Journal) -> EffectOrder:
         permit=permit,
         effect=case.effect_name or "",
         digest=case.digest or "",
-        plan=case.known_plan(),
+        plan=plan,
         approved=outcome.at,
         consumed=sealed(Kind.PERMIT_CONSUMED, EffectState.PENDING),
         done=sealed(Kind.EFFECT_DONE, EffectState.DONE),

@@ -79,7 +79,8 @@ async def test_what_is_approved_runs_when_its_time_comes(closed_office: Office, 
         "effect:run:done",
     ]
     at = {event.kind: event.occurred for event in await office.timeline(handle)}
-    assert at["timer:effect:due"] <= at["effect:permit:consumed"] <= at["effect:run:done"]
+    assert at["effect:permit:consumed"] == at["effect:run:done"] <= at["timer:effect:due"]
+    assert at["effect:run:done"] - at["system:permit:issued"] > timedelta(days=2)
 
 
 async def test_what_has_no_time_or_a_time_that_has_passed_runs_at_once(
