@@ -123,7 +123,8 @@ def _findings(subject: Subject) -> str:
     )
     left = subject.count - len(subject.findings)
     more = f"<p>and {left:,} more</p>" if left > 0 else ""
-    return f"<h2>{subject.count:,} findings</h2>\n<table>\n{rows}\n</table>{more}"
+    heading = "1 finding" if subject.count == 1 else f"{subject.count:,} findings"
+    return f"<h2>{heading}</h2>\n<table>\n{rows}\n</table>{more}"
 
 
 def _recipients(recipients: Recipients) -> str:

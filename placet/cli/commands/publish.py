@@ -56,7 +56,7 @@ def add_to(app: typer.Typer) -> None:
     """Add the commands."""
     app.command(
         "preview",
-        epilog=example("preview publish-spring-offer-1f", "preview examples/publish-spring-offer"),
+        epilog=example("preview publish-0e10be44d78d3ce6", "preview examples/publish-spring-offer"),
     )(preview)
     app.command("versions", epilog=example("versions spring-offer"))(versions)
     app.command("unpublish", epilog=example("unpublish spring-offer --as alice@example.com"))(
