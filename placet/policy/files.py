@@ -21,6 +21,7 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from placet.domain.errors import InvalidInputError
 from placet.domain.problems import Problem, suggestion
+from placet.domain.text import clean_text
 
 MAX_BYTES = 256 * 1024
 MAX_VALUES = 20_000
@@ -193,7 +194,8 @@ class _Reader:
 
     def _plain(self, node: Node, kind: str, path: tuple[str | int, ...]) -> None:
         if node.tag != _TAG + kind:
-            raise self._at(node, path, f"the tag {node.tag} is not taken; write a plain value")
+            tag = _plain(str(node.tag))
+            raise self._at(node, path, f"the tag {tag} is not taken; write a plain value")
 
     def _at(self, node: Node, path: tuple[str | int, ...], message: str) -> FileError:
         mark = node.start_mark
@@ -294,5 +296,10 @@ def _fields(annotation: Any) -> dict[str, FieldInfo]:
 def _path_text(path: tuple[str | int, ...]) -> str:
     text = ""
     for part in path:
-        text += f"[{part}]" if isinstance(part, int) else f".{part}"
+        # Somebody typed the keys; they get into logs, notices and terminals.
+        text += f"[{part}]" if isinstance(part, int) else f".{_plain(part)}"
     return text.removeprefix(".")
+
+
+def _plain(typed: str) -> str:
+    return clean_text(typed, 60, multiline=False, truncate=True)

@@ -127,6 +127,17 @@ def test_a_document_made_to_keep_the_worker_busy_is_refused(source: str, why: st
     assert time.process_time() - started < MOST_SECONDS
 
 
+@pytest.mark.parametrize(
+    "front",
+    ['"\\e[31m\\u202ekey": 1', '"\\e]0;x\\a": 1\n"\\e]0;x\\a": 2', f"title: !{'x' * 9_000} y"],
+)
+def test_front_matter_says_nothing_to_a_terminal_or_a_log_by_its_keys_and_tags(front: str) -> None:
+    with pytest.raises(InvalidInputError) as refused:
+        read_document(f"---\n{front}\n---\ntext\n".encode(), "index.md")
+    assert len(str(refused.value)) < 300
+    assert str(refused.value).isprintable()
+
+
 @pytest.mark.parametrize("piece", ['"', "a.", "=?utf-8?q?a?= ", "(", "g:"])
 @pytest.mark.parametrize("header", ["Cc: ", "Content-Type: text/plain; "])
 def test_a_header_made_to_keep_its_reader_busy_is_refused(header: str, piece: str) -> None:
