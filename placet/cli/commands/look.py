@@ -26,6 +26,14 @@ Kind = Annotated[
 Limit = Annotated[
     int, typer.Option("--limit", metavar="N", min=1, max=1000, help="At most so many.")
 ]
+Target = Annotated[
+    str | None,
+    typer.Option(
+        "--out",
+        metavar="PATH",
+        help="What to make; else a directory with the page's name, or a file with the case's id.",
+    ),
+]
 Events = Annotated[bool, typer.Option("--events", help="Print the ledger's events in full.")]
 
 
@@ -36,6 +44,7 @@ def add_to(app: typer.Typer) -> None:
         epilog=example("list --reviewer bob@example.com", "list --status pending --json"),
     )(list_)
     app.command("show", epilog=example("show expense-dinner-1f"))(show)
+    app.command("fetch", epilog=example("fetch expense-dinner-1f --out dinner.json"))(fetch)
     app.command("watch", epilog=example("watch expense-dinner-1f"))(watch)
     app.command("wait", epilog=example("wait expense-dinner-1f --timeout 3600"))(wait)
 
@@ -76,6 +85,17 @@ def show(case: Case, events: Events = False, json: Json = False) -> int:
     from placet.cli.world import go
 
     return go(show_case(case, events=events, json=json))
+
+
+def fetch(case: Case, out: Target = None, json: Json = False) -> int:
+    """Write a case's request, to change it and hand it in with `edit` or `resubmit`.
+
+    A page becomes a directory with its document and its files, anything else one JSON file.
+    """
+    from placet.cli.fetching import fetch_request
+    from placet.cli.world import go
+
+    return go(fetch_request(case, target=out, json=json))
 
 
 def watch(case: Case, json: Json = False) -> int:
