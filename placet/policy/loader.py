@@ -218,8 +218,9 @@ def resolve_calendar(rule: CalendarRule, document: Document, year: int) -> Busin
 class PolicyFolder:
     """The policies of a folder, read again when a file changes.
 
-    A change that breaks a file is logged, and the last good book stays in force. Requests under way
-    keep the snapshot they were planned with in any case.
+    A change that breaks a file, or leaves a pipeline without its policy, is logged, and the last
+    good book stays in force: a file that is being replaced may be gone for a moment. Requests under
+    way keep the snapshot they were planned with in any case.
 
     Raises:
         FileError: On construction, when a file cannot be used.
@@ -228,9 +229,10 @@ class PolicyFolder:
     def __init__(
         self, folder: Path, *, known: Mapping[str, Mapping[str, FactKind]] | None = None
     ) -> None:
-        self._current = Reloading(
-            lambda: load_policies(folder, known=known), lambda: folder.glob("*.yaml")
-        )
+        self._folder = folder
+        self._known = known
+        self._pipelines: frozenset[str] = frozenset()
+        self._current = Reloading(self._read, lambda: folder.glob("*.yaml"))
 
     def in_force(self, pipeline: str) -> KeptPolicy:
         """Return the policy in force for ``pipeline``, with all it stands on.
@@ -243,3 +245,14 @@ class PolicyFolder:
     def book(self) -> PolicyBook:
         """Return the policies in force now."""
         return self._current.get()
+
+    def _read(self) -> PolicyBook:
+        book = load_policies(self._folder, known=self._known)
+        gone = sorted(self._pipelines - book.policies.keys())
+        if gone:
+            raise FileError(
+                f"{self._folder}: no policy is left for {', '.join(gone)}; put it back, or start "
+                "the worker again to do without it"
+            )
+        self._pipelines = frozenset(book.policies)
+        return book

@@ -11,8 +11,9 @@ from placet.digest import digest
 from placet.domain.expense import ExpenseRequest, facts
 from placet.domain.facts import FactKind
 from placet.domain.plan import Selector, Threshold
+from placet.pipelines.expense import FACTS
 from placet.policy.files import FileError, model_from, parse, read
-from placet.policy.loader import NoPolicyError, load_policies
+from placet.policy.loader import NoPolicyError, PolicyFolder, load_policies
 from placet.policy.service import SnapshotError, restore_snapshot, snapshot_bytes
 from placet.registry import known_facts
 from tests.policy.example import RATES, SHIPPED, TEXT, TODAY, bent, policy, snapshot
@@ -190,6 +191,19 @@ def test_a_folder_gives_one_policy_a_pipeline(folder: Path) -> None:
 def test_a_pipeline_without_a_policy_is_told_with_what_to_add(folder: Path) -> None:
     with pytest.raises(NoPolicyError, match=r"no policy is for the pipeline 'export'.*add a file"):
         load_policies(folder, today=TODAY).for_pipeline("export")
+
+
+def test_a_policy_that_vanishes_stays_in_force_until_the_next_start(folder: Path) -> None:
+    (folder / "second.yaml").write_text(
+        (folder / "expense.yaml").read_text().replace("pipeline: expense", "pipeline: second")
+    )
+    known = {"expense": FACTS, "second": FACTS}
+    policies = PolicyFolder(folder, known=known)
+    in_force = policies.in_force("second")
+    (folder / "second.yaml").unlink()
+    assert policies.in_force("second") == in_force
+    with pytest.raises(NoPolicyError):
+        PolicyFolder(folder, known=known).in_force("second")
 
 
 def test_mistakes_of_every_file_are_told_together(folder: Path) -> None:
