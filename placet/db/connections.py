@@ -91,6 +91,16 @@ async def open_pool(
         InvalidInputError: The URL is not a connection string.
     """
     told = conninfo.conninfo_to_dict(checked_url(url))
+
+    async def check(connection: AsyncConnection[DictRow]) -> None:
+        try:
+            await AsyncConnectionPool.check_connection(connection)
+        except psycopg.Error:
+            # Where one is dead the others may be: the pool would find out about one at a time, and
+            # wait longer after each.
+            await pool.check()
+            raise
+
     async with AsyncConnectionPool(
         conninfo.make_conninfo("", **(_VANISHED | told)),
         connection_class=AsyncConnection[DictRow],
@@ -107,7 +117,7 @@ async def open_pool(
         # makes it try at once, so a long outage is not followed by another one of the same length.
         reconnect_timeout=patience,
         configure=_configure,
-        check=AsyncConnectionPool.check_connection,
+        check=check,
         open=False,
     ) as pool:
         yield pool

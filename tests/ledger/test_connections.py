@@ -59,6 +59,16 @@ async def test_a_long_outage_is_over_when_postgres_is_back(
         assert len(await ledger.timeline("expense-1")) == 1
 
 
+async def test_many_dead_connections_are_replaced_as_fast_as_one(
+    postgres: Cluster, database: Database
+) -> None:
+    async with open_pool(database.app_url, min_size=6, patience=3.0) as pool:
+        ledger = PostgresLedger(pool)
+        await pool.wait()
+        postgres.restart()
+        assert await ledger.timeline("expense-1") == []
+
+
 async def test_a_pool_opens_before_its_server_and_tells_no_password() -> None:
     async with open_pool("postgresql://app:hunter2@127.0.0.1:1/placet", patience=0.3) as pool:
         with pytest.raises(UnavailableError) as refused:

@@ -4,7 +4,7 @@ import asyncio
 import ssl
 from collections import Counter, deque
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from typing import Any, NamedTuple
@@ -181,4 +181,6 @@ async def mail_server(
 def _cut(protocol: SMTP) -> None:
     """Close a connection at once, whatever is under way."""
     if isinstance(protocol.transport, asyncio.Transport):
-        protocol.transport.abort()
+        # Some versions of Python cannot abort what TLS has closed already.
+        with suppress(AttributeError):
+            protocol.transport.abort()
