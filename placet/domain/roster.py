@@ -41,7 +41,8 @@ def roster(  # noqa: PLR0913 - each is a separate fact about one moment.
         reassigned: Id of a holder to the id of who was handed their seat. Ignored when that
             person may not hold it, so that a seat is never lost by handing it over.
         open_holders: Ids of holders whose seats have no review yet; None means all. Only they
-            are the ``reviewers`` of a ladder's ``manager_of`` and ``deputy_of``.
+            are the ``reviewers`` of a ladder's ``manager_of`` and ``deputy_of``, beside those who
+            are named and may hold no seat.
 
     Returns:
         The seats of every group and of every ladder level, each holder once a group, in the order
@@ -65,7 +66,7 @@ def roster(  # noqa: PLR0913 - each is a separate fact about one moment.
     waiting = [
         person
         for person in dict.fromkeys(moment.heir(chosen) for chosen in selected)
-        if open_holders is None or person.id in open_holders or not person.active
+        if open_holders is None or person.id in open_holders or not moment.may_act(person)
     ]
     ladder = tuple(
         tuple(moment.seats(level.name, moment.select(level.to, waiting))) for level in stage.ladder

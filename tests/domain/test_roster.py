@@ -136,6 +136,15 @@ def test_the_deputy_of_a_reviewer_who_left_still_comes_in() -> None:
     assert ladders(ask(COMPANY, which, open_holders=frozenset())) == [["frank"]]
 
 
+def test_the_deputy_of_somebody_who_reviewed_an_earlier_stage_stays_in() -> None:
+    which = stage({"person": "bob"}, ladder=({"deputy_of": "reviewers"},), distinct_from=("first",))
+    earlier = {"first": frozenset({"bob"})}
+    opened = ask(COMPANY, which, requester="frank", earlier=earlier)
+    later = ask(COMPANY, which, requester="frank", earlier=earlier, open_holders=frozenset())
+    assert holders(opened) == []
+    assert ladders(opened) == ladders(later) == [["carol"]]
+
+
 @pytest.mark.rule(number=6)
 def test_the_requester_is_no_reviewer_whose_deputy_could_decide() -> None:
     which = stage({"group": "finance"}, ladder=({"deputy_of": "reviewers"},))
