@@ -83,12 +83,12 @@ class WebhookTarget:
                 httpx.AsyncClient(timeout=_SECONDS, follow_redirects=False) as client,
                 client.stream("POST", self._url, content=body, headers=headers) as answer,
             ):
-                pass  # Only the status counts; a body could be endless.
+                # The body is not read: it says nothing that counts, and could be endless.
+                status = answer.status_code
         except (httpx.HTTPError, TimeoutError) as error:
             raise UnavailableError(
                 f"{self._url} does not answer ({type(error).__name__}); check that it runs"
             ) from None
-        status = answer.status_code
         if status in _LATER or answer.is_server_error:
             raise UnavailableError(f"{self._url} answers {status}; look at its log")
         if not answer.is_success:

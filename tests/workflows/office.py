@@ -6,6 +6,7 @@ import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -24,12 +25,15 @@ from placet.ledger import PostgresLedger
 from placet.policy.loader import PolicyFolder
 from placet.ports import Notifier
 from placet.settings import Settings
+from tests.support import waiting
 
 POLICIES = Path(__file__).parent / "policies"
 PATIENCE = 20.0
 """How long a test waits for something that has to happen, in seconds."""
 
 Handle = WorkflowHandle[Any, CaseResult]
+
+eventually = partial(waiting.eventually, patience=PATIENCE)
 
 
 class Mailbox:
@@ -275,15 +279,3 @@ class Office:
     async def history(self, handle: Handle) -> WorkflowHistory:
         """Return a case's history."""
         return await handle.fetch_history()
-
-
-async def eventually(
-    condition: Callable[[], Awaitable[bool]], what: str, patience: float = PATIENCE
-) -> None:
-    """Wait until ``condition`` holds; fail, naming ``what``, when it does not in time."""
-    try:
-        async with asyncio.timeout(patience):
-            while not await condition():  # noqa: ASYNC110 - other processes raise no event here
-                await asyncio.sleep(0.02)
-    except TimeoutError:
-        pytest.fail(f"waited {patience:.0f} s for {what}")
