@@ -14,7 +14,7 @@ from placet.domain.orders import OpenOrder, Planned, PlanOrder
 from placet.domain.plan import Opening
 from placet.domain.policy import PolicySnapshot
 from placet.pipelines.pipeline import Door, Prepared, Surroundings, Targets
-from placet.policy.service import KeptPolicies, make_plan, open_stage
+from placet.policy.service import KeptPolicies, make_plan, open_stage, refs_of
 from placet.ports import DirectoryPort, Ledger, PolicyPort
 
 JSON = "application/json"
@@ -65,7 +65,12 @@ class PlanningActivities:
                 )
             revision = await self._keep(order, prepared)
             plan = make_plan(
-                snapshot, prepared, door.facts, requester=requester, policy_digest=policy
+                snapshot,
+                prepared,
+                door.facts,
+                requester=requester,
+                kept_out=refs_of(prepared.kept_out, self._directory.snapshot()),
+                policy_digest=policy,
             )
             opening = None
             if plan.stages:

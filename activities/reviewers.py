@@ -1,6 +1,7 @@
 """Look at the directory: who may review now, and who a message is from. It only reads."""
 
 from collections.abc import Iterable
+from typing import Any
 
 from temporalio import activity
 
@@ -10,7 +11,8 @@ from placet.domain.orders import Assessment, AssessOrder, Claim
 from placet.domain.people import Directory, Person
 from placet.domain.plan import Assurance, Roster, Seat
 from placet.domain.review import Actor
-from placet.domain.roster import roster
+from placet.domain.roster import named, roster
+from placet.domain.vocabulary import Action
 from placet.ports import DirectoryPort
 
 
@@ -40,6 +42,7 @@ def _roster(order: AssessOrder, directory: Directory, index: int) -> Roster:
         order.stages[index],
         directory,
         requester=order.requester,
+        kept_out=order.kept_out,
         pipeline=order.pipeline,
         now=order.now,
         earlier={stage: frozenset(people) for stage, people in order.earlier.items()},
@@ -60,7 +63,9 @@ def _actor(order: AssessOrder, claim: Claim, directory: Directory, rosters: list
     if person is None or not person.active:
         return Actor(claimed=claim.actor)
     later = _later_stage(order, person, rosters)
-    stage = order.stages[0].name if _sits_now(order, person, rosters) else later
+    breaking = claim.action is Action.BREAK_GLASS
+    here = _sits_now(order, person, rosters) or (breaking and order.is_open)
+    stage = order.stages[0].name if here else later
     assurance, problem = _assurance(order, claim, person, stage)
     source = directory.resolve(claim.seat_of) if claim.seat_of else None
     target = directory.resolve(claim.to) if claim.to else None
@@ -73,7 +78,19 @@ def _actor(order: AssessOrder, claim: Claim, directory: Directory, rosters: list
         later_stage=later,
         source=source.ref() if source else None,
         target=target.ref() if target and target.active else None,
+        **(_broken(order, person, directory) if breaking else {}),
     )
+
+
+def _broken(order: AssessOrder, person: Person, directory: Directory) -> dict[str, Any]:
+    """Say whether somebody may break the glass, and who is to hear of it."""
+    rule = order.break_glass
+    if rule is None:
+        return {}
+    return {
+        "breaks_glass": any(each.id == person.id for each in named(rule.by, directory)),
+        "alarms": tuple(each.ref() for each in named(rule.tell, directory)),
+    }
 
 
 def _sits_now(order: AssessOrder, person: Person, rosters: list[Roster]) -> bool:

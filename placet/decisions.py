@@ -52,6 +52,7 @@ _COUNTED: dict[str, Action] = {
     Kind.STOP_REQUESTED: Action.WITHDRAW,
     Kind.COMMENTED: Action.COMMENT,
     Kind.REASSIGNED: Action.REASSIGN,
+    Kind.GLASS_BROKEN: Action.BREAK_GLASS,
     Kind.RESUBMITTED: Action.RESUBMIT,
     Kind.EDITED: Action.EDIT,
     Kind.EDIT_PROPOSED: Action.EDIT,

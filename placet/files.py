@@ -80,7 +80,7 @@ def shown(path: str) -> str:
 
 def size_text(size: int) -> str:
     """Return a size as people write it, such as ``10 MiB``."""
-    for unit, factor in (("MiB", 1024 * 1024), ("KiB", 1024)):
+    for unit, factor in (("GiB", 1024**3), ("MiB", 1024**2), ("KiB", 1024)):
         if size >= factor:
             return f"{size / factor:.1f}".removesuffix(".0") + f" {unit}"
     return f"{size} bytes"

@@ -6,23 +6,12 @@ from temporalio.api.operatorservice.v1 import (
     ListSearchAttributesRequest,
 )
 from temporalio.client import Client
-from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
 from temporalio.service import RPCError, RPCStatusCode
 
 from placet.domain.errors import UnavailableError
-
-PIPELINE = SearchAttributeKey.for_keyword("PlacetPipeline")
-REQUESTER = SearchAttributeKey.for_keyword("PlacetRequester")
-"""The requester's id in the directory, never an address."""
+from workflows.attributes import PIPELINE, REQUESTER
 
 _KEYWORD = IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD
-
-
-def of_case(pipeline: str, requester_id: str) -> TypedSearchAttributes:
-    """Return the attributes a case is started with."""
-    return TypedSearchAttributes(
-        [SearchAttributePair(PIPELINE, pipeline), SearchAttributePair(REQUESTER, requester_id)]
-    )
 
 
 async def register(client: Client) -> list[str]:

@@ -22,7 +22,7 @@ from placet.domain.plan import PersonRef
 from placet.domain.vocabulary import Kind
 from placet.pipelines.pipeline import File, Prepared
 from placet.ports import Ledger
-from placet.search_attributes import of_case
+from workflows.attributes import of_case
 
 _SLUG = 40
 _HASH = 10

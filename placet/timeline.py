@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from placet.domain.finding import found_text
+from placet.domain.lasting import REVIEW_AFTERWARDS
 from placet.domain.ledger import RecordedEvent
 from placet.domain.stopping import CANCELLATION
-from placet.domain.vocabulary import Kind
+from placet.domain.vocabulary import EffectState, Kind
 
 
 def sentence(event: RecordedEvent) -> str:
@@ -32,7 +33,9 @@ class _Told:
         """Return who acted, and for whom."""
         actor = _object(self._body.get("actor"))
         cancelled = self._body.get("channel") == CANCELLATION
-        nobody = "an administrator, in Temporal," if cancelled else "somebody"
+        reviewed = self._body.get("channel") == REVIEW_AFTERWARDS
+        nobody = "the review afterwards" if reviewed else "somebody"
+        nobody = "an administrator, in Temporal," if cancelled else nobody
         name = actor.get("name") or actor.get("address") or nobody
         behalf = actor.get("on_behalf_of")
         behalf = behalf.get("id") if isinstance(behalf, dict) else behalf
@@ -125,6 +128,15 @@ def _planned(told: _Told) -> str:
     return f"planned by {told.policy}: route {route}, as {why}{findings}"
 
 
+def _to_stop(told: _Told) -> str:
+    return "end" if told.data("effect") == EffectState.ENDING.value else "stop"
+
+
+def _done(told: _Told) -> str:
+    until = told.data("until")
+    return told.data("summary") + (f"; until {until}" if until != "?" else "")
+
+
 def _amounted(told: _Told) -> str:
     amount = told.data("amount")
     return told.data("title") + (f", {amount}" if amount != "?" else "")
@@ -172,12 +184,17 @@ _TOLD: dict[str, Callable[[_Told], str]] = {
     Kind.PERMIT_ISSUED: lambda t: f"a permit was issued for the {t.data('effect')}",
     Kind.EFFECT_DUE: lambda _: "its time has come",
     Kind.REVOKED: lambda t: f"{t.who} revoked the approval{t.because}",
-    Kind.STOP_REQUESTED: lambda t: f"{t.who} asked to stop it{t.because}",
+    Kind.STOP_REQUESTED: lambda t: f"{t.who} asked to {_to_stop(t)} it{t.because}",
+    Kind.EFFECT_OVER: lambda _: "its time is over",
+    Kind.GLASS_BROKEN: lambda t: f"{t.who} broke the glass ({t.how}){t.because}",
+    Kind.FOLLOWED: lambda t: f"{t.data('case')} has come of it{t.because}",
+    Kind.FOLLOWER_ENDED: lambda t: f"{t.data('case')} was {t.data('outcome')}{t.because}",
     Kind.NOTIFIED: lambda t: f"wrote to {t.named('to')}: {t.data('notice').replace('_', ' ')}",
     Kind.NOTICE_FAILED: lambda t: f"could not write to {t.named('to')}{t.because}",
     Kind.PERMIT_CONSUMED: lambda _: "the permit was used",
-    Kind.EFFECT_DONE: lambda t: t.data("summary"),
+    Kind.EFFECT_DONE: _done,
     Kind.EFFECT_STOPPED: lambda t: f"stopped: {t.data('summary')}",
+    Kind.EFFECT_ENDED: lambda t: f"it has ended: {t.data('summary')}",
     Kind.EFFECT_FAILED: lambda t: f"it could not be carried out{t.because}",
     Kind.PAYMENT_REJECTED: lambda t: f"the bank rejected the payment{t.because}",
     Kind.PAYMENT_SETTLED: lambda _: "the bank has settled the payment",

@@ -18,19 +18,19 @@ with workflow.unsafe.imports_passed_through():
     from placet.domain import progress, reception, stopping
     from placet.domain.case import Case, Step
     from placet.domain.ledger import Receipt
-    from placet.domain.message import Malformed, Message
-    from placet.domain.orders import Assessment, EffectResult, Given, Planned, StepOutcome
+    from placet.domain.message import Message
+    from placet.domain.orders import Assessment, Given, Planned, PlanOrder, StepOutcome
     from placet.domain.plan import Opening
     from placet.domain.record import Undelivered
     from placet.domain.review import Answer, Call
     from placet.domain.story import details
     from placet.domain.vocabulary import Status
 
-from workflows import questions
+from workflows import questions, steps
 from workflows.alarm import Alarm
 from workflows.courier import Courier
-from workflows.durable import durably
-from workflows.inbox import Cancellation, Entry, Inbox, Tick, Unread
+from workflows.durable import THOROUGH, durably
+from workflows.inbox import Entry, Inbox, Tick
 from workflows.journal import Journal
 
 
@@ -46,6 +46,8 @@ class Driver:
         just_heard: Set when a message comes, until a step is done. Temporal's library brings the
             messages of a workflow task before its cancellation, so a run that ended on their
             account alone would never hear of it.
+        awaits_follower: Set while the end of another case is waited for: a continued run would not
+            hear of it.
     """
 
     def __init__(self, case: Case, start: RawValue, journal: Journal) -> None:
@@ -56,6 +58,7 @@ class Driver:
         self.courier = Courier(journal, self._on_undelivered)
         self.closing = False
         self.just_heard = False
+        self.awaits_follower = False
         self._start = start
         self._alarm = Alarm(self._on_alarm)
 
@@ -82,6 +85,7 @@ class Driver:
         return (
             self.case.goes_on
             and not self.just_heard
+            and not self.awaits_follower
             and workflow.info().is_continue_as_new_suggested()
             and self.inbox.can_be_carried
             and self.courier.idle
@@ -95,7 +99,7 @@ class Driver:
     async def _withdraw(self, entry: Entry) -> None:
         step = await self._take(self.case, entry, iter(()), workflow.now())
         self.inbox.remove([entry.key])
-        await self._write(step, [entry], [_given(entry, step)])
+        await self._write(step, [entry], [steps.answered(entry, step)])
 
     async def _wait(self) -> None:
         self._set_alarm()
@@ -117,7 +121,7 @@ class Driver:
             return
         step = Step(case=self.case)
         if known.roster is not None:
-            step = _after(step, progress.refreshed(step.case, known.roster, now))
+            step = steps.joined(step, progress.refreshed(step.case, known.roster, now))
         actors = iter(known.actors)
         taken: list[Entry] = []
         given: list[Given] = []
@@ -126,55 +130,35 @@ class Driver:
             taken.append(entry)
             then = await self._take(step.case, entry, actors, now)
             if then.answer is not None:
-                given.append(_given(entry, then, len(step.records), given))
-            step = _after(step, then)
+                given.append(steps.answered(entry, then, len(step.records), given))
+            step = steps.joined(step, then)
         # What is left came for the stage that opens next.
         self.inbox.put_back(batch)
-        step = _after(step, progress.looked_over(step.case, now))
+        step = steps.joined(step, progress.looked_over(step.case, now))
         await self._commit(step, taken, given)
 
     async def _take(self, case: Case, entry: Entry, actors: Any, now: datetime) -> Step:
-        match entry.content:
-            case Message() as message:
-                call = Call(message=message, decision_id=entry.decision_id, actor=next(actors))
-                if message.action.changes:
-                    step = await self._change(case, call, now)
-                else:
-                    step = reception.received(case, call, now)
-            case Malformed() as malformed:
-                step = reception.misunderstood(case, malformed, entry.decision_id, now)
-            case Cancellation() as asked:
-                step = stopping.cancelled(case, asked.reason, entry.decision_id, now)
-            case EffectResult() as result:
-                step = progress.effect_ended(case, result, now)
-            case ApplicationError() as error:
-                step = progress.effect_failed(case, error.message, now)
-            case Undelivered() as notice:
-                step = progress.notice_failed(case, notice, now)
-            case Tick():
-                seen = progress.looked_over(case, now)
-                step = _after(seen, progress.timers_fired(seen.case, now))
-            case Unread():
-                problem = f"{entry.key} was taken and not read"
-                raise TypeError(problem)
-        return step
+        if isinstance(entry.content, Message):
+            call = Call(message=entry.content, decision_id=entry.decision_id, actor=next(actors))
+            if entry.content.action.changes:
+                return await self._change(case, call, now)
+            return reception.received(case, call, now)
+        return steps.moved(case, entry, now)
 
     async def _plan(self) -> None:
         now = workflow.now()
         try:
             order = questions.plan(self.case, self._start, now)
-            planned = await durably(
-                PlanningActivities.make_plan, order, Planned, "plan the request"
-            )
+            planned = await _planned(order, "plan the request")
         except (ApplicationError, ValueError) as error:
-            await self._write(progress.unplannable(self.case, _problem(error), now))
+            await self._write(progress.unplannable(self.case, steps.problem_of(error), now))
             return
         if self._cancellation() is not None:
             # The ledger shall know what was cancelled.
             await self._write(progress.submitted(self.case, planned.plan, planned.digest, now))
             return
         step = progress.planned(self.case, planned.plan, planned.digest, now)
-        await self._write(_opened(step, planned.opening, now))
+        await self._write(steps.opened(step, planned.opening, now))
 
     async def _change(self, case: Case, call: Call, now: datetime) -> Step:
         """Plan a changed request; one that cannot be planned leaves the case as it was."""
@@ -183,13 +167,15 @@ class Driver:
             return step
         order = questions.plan_again(step.case, call.message.request, now)
         try:
-            planned = await durably(
-                PlanningActivities.make_plan, order, Planned, "plan the changed request"
-            )
+            planned = await _planned(order, "plan the changed request")
         except ApplicationError as error:
-            return _after(step, reception.not_planned(step.case, call, _problem(error), now))
-        step = _after(step, reception.changed(step.case, call, planned.plan, planned.digest, now))
-        return _opened(step, planned.opening if step.case.wants_stage else None, now)
+            return steps.joined(
+                step, reception.not_planned(step.case, call, steps.problem_of(error), now)
+            )
+        step = steps.joined(
+            step, reception.changed(step.case, call, planned.plan, planned.digest, now)
+        )
+        return steps.opened(step, planned.opening if step.case.wants_stage else None, now)
 
     async def _open_stage(self) -> None:
         now, case = workflow.now(), self.case
@@ -198,7 +184,7 @@ class Driver:
             opening = await durably(PlanningActivities.open_stage, order, Opening, "open a stage")
         except ApplicationError as error:
             name = case.known_plan().stages[case.stage_index].name
-            await self._fail(f"stage {name} cannot be opened: {_problem(error)}", now)
+            await self._fail(f"stage {name} cannot be opened: {steps.problem_of(error)}", now)
             return
         await self._commit(progress.opened(case, opening, now))
 
@@ -221,7 +207,7 @@ class Driver:
                 ReviewerActivities.assess, order, Assessment, "look at the directory"
             )
         except ApplicationError as error:
-            problem = f"nobody can tell who may decide: {_problem(error)}"
+            problem = f"nobody can tell who may decide: {steps.problem_of(error)}"
         if self.case.outcome is not None:
             return questions.strangers(order, problem)
         self.inbox.put_back(batch)
@@ -295,36 +281,5 @@ class Driver:
         self.inbox.put(Entry(notice, f"notice-{notice.number}"))
 
 
-def _after(first: Step, then: Step) -> Step:
-    """Return both steps as one."""
-    return then.model_copy(
-        update={
-            "records": (*first.records, *then.records),
-            "notices": (*first.notices, *then.notices),
-        }
-    )
-
-
-def _opened(step: Step, opening: Opening | None, now: datetime) -> Step:
-    """Open the first stage in the same breath, where there is one."""
-    if opening is None:
-        return step
-    return _after(step, progress.opened(step.case, opening, now)).model_copy(
-        update={"answer": step.answer}
-    )
-
-
-def _given(entry: Entry, step: Step, before: int = 0, given: Sequence[Given] = ()) -> Given:
-    """Find the record that ``step``'s answer is about, ``before`` records being ahead of it."""
-    answer = step.answer
-    assert answer is not None  # noqa: S101 - the callers have looked
-    for index, record in enumerate(step.records):
-        if record.decision_id == answer.decision_id:
-            return Given(key=entry.key, answer=answer, place=before + index)
-    # The same decision id came twice in one batch: both get the receipt of the first.
-    same = [each for each in given if each.answer == answer]
-    return Given(key=entry.key, answer=answer, place=same[0].place if same else None)
-
-
-def _problem(error: Exception) -> str:
-    return getattr(error, "message", None) or str(error)
+async def _planned(order: PlanOrder, summary: str) -> Planned:
+    return await durably(PlanningActivities.make_plan, order, Planned, summary, THOROUGH)

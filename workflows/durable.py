@@ -21,6 +21,9 @@ from temporalio.exceptions import (
 QUICK = timedelta(seconds=3)
 QUICK_RETRY = RetryPolicy(maximum_attempts=2, initial_interval=timedelta(milliseconds=100))
 PATIENT = timedelta(seconds=30)
+THOROUGH = timedelta(minutes=10)
+"""For what may have to count a large table."""
+
 PATIENT_RETRY = RetryPolicy(
     initial_interval=timedelta(seconds=1),
     backoff_coefficient=1.5,
@@ -34,7 +37,11 @@ Result = TypeVar("Result")
 
 
 async def durably(
-    activity: Callable[[Any, Any], Any], order: Any, answer: type[Result], summary: str
+    activity: Callable[[Any, Any], Any],
+    order: Any,
+    answer: type[Result],
+    summary: str,
+    patience: timedelta = PATIENT,
 ) -> Result:
     """Run a method of an activity class until it succeeds or says that it never will.
 
@@ -43,6 +50,7 @@ async def durably(
         order: Its one argument.
         answer: The type it returns.
         summary: One line for Temporal's UI, should the patient way be needed.
+        patience: How long each attempt of the patient way may take.
 
     Raises:
         ApplicationError: The activity said that it will never succeed.
@@ -60,19 +68,21 @@ async def durably(
         # A local activity's failure comes bare, a regular one's inside an ActivityError.
         if (refused := refusal(error)) is not None:
             raise refused from error
-        result = await _patiently(activity, order, summary)
+        result = await _patiently(activity, order, summary, patience)
     if not isinstance(result, answer):
         message = f"{activity} answered {type(result)}, not {answer}"
         raise TypeError(message)
     return result
 
 
-async def _patiently(activity: Callable[[Any, Any], Any], order: Any, summary: str) -> Any:
+async def _patiently(
+    activity: Callable[[Any, Any], Any], order: Any, summary: str, patience: timedelta
+) -> Any:
     try:
         return await workflow.execute_activity_method(
             activity,
             order,
-            start_to_close_timeout=PATIENT,
+            start_to_close_timeout=patience,
             heartbeat_timeout=ALIVE,
             retry_policy=PATIENT_RETRY,
             summary=summary,

@@ -7,11 +7,14 @@ lands in one inbox, from which one driver takes it. A pipeline reads::
     if outcome.kind is Status.APPROVED and await self.gate.embargo():
         await self.gate.effect(PaymentActivities.pay)
     return await self.gate.close()
+
+and one whose effect lasts awaits ``self.gate.expiry(...)`` before it closes.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from datetime import timedelta
+from typing import Any
 
 from temporalio import workflow
 from temporalio.api.common.v1 import Payload
@@ -23,13 +26,19 @@ with workflow.unsafe.imports_passed_through():
 
     from placet.domain.case import Case, Outcome
     from placet.domain.message import MAX_MESSAGE_BYTES, UPDATE, Malformed, parse
-    from placet.domain.orders import CaseResult, EffectResult, GateState
+    from placet.domain.orders import (
+        CaseResult,
+        EffectResult,
+        EndOrder,
+        GateState,
+    )
     from placet.domain.review import Answer
     from placet.domain.vocabulary import EffectState
 
 from workflows import effects
 from workflows.driver import Driver
 from workflows.effects import EffectActivity
+from workflows.followers import Followers, Request
 from workflows.inbox import Cancellation, Entry, Inbox, Unread
 from workflows.journal import Journal
 from workflows.raw import plain
@@ -92,7 +101,8 @@ class Gate:
         for key, message in state.messages if state else ():
             self._inbox.put(Entry(message, key))
         self._task: asyncio.Task[None] | None = None
-        self._result: EffectResult | None = None
+        self._summary = state.summary if state else None
+        self._followers = Followers(self._driver)
         self._cancellation: Entry | None = None
         workflow.set_update_handler(UPDATE, self._on_update, validator=self._check_update)
         workflow.set_query_handler("status", self._on_status)
@@ -118,7 +128,7 @@ class Gate:
         Returns:
             Whether the effect is to be run: not when the approval was revoked meanwhile.
         """
-        await self._drive(lambda: not self._case.goes_on)
+        await self._drive(lambda: self._case.effect is not EffectState.WAITING)
         return self._case.effect is EffectState.PENDING
 
     async def effect(
@@ -130,24 +140,84 @@ class Gate:
             activity: The method of an activity class that consumes the permit.
             attempt: How long one attempt may take.
 
+        Where it finds that what was approved is no longer true, people are asked anew, in another
+        case.
+
         Returns:
             What it came to; None when it cannot be run, which the ledger then says.
         """
         if self._case.effect is not EffectState.PENDING:
             message = f"the effect of {self._case.request_id} is {self._case.effect}, not pending"
             raise RuntimeError(message)
+        done = await self._reported(self._run(activity, attempt), EffectState.PENDING)
+        if done is not None and done.again is not None:
+            asking = asyncio.create_task(self._followers.ask_again(done.again, done.summary))
+            await self._until(asking.done)
+            asking.result()
+        return done
+
+    async def expiry(
+        self, activity: EffectActivity, attempt: timedelta = EFFECT_ATTEMPT
+    ) -> EffectResult | None:
+        """Wait until what is in force is over or somebody takes it back, and end it.
+
+        Args:
+            activity: The method of an activity class that ends it.
+            attempt: How long one attempt may take.
+
+        Returns:
+            What it came to; None when nothing is in force, or it cannot be ended, which the ledger
+            then says.
+        """
+        await self._drive(lambda: self._case.effect is not EffectState.IN_FORCE)
+        ending = self._case.ending
+        if self._case.effect is not EffectState.ENDING or ending is None:
+            return None
+        order = effects.end_order(self._case, ending, self._driver.journal)
+        return await self._reported(self._end(activity, order, attempt), EffectState.ENDING)
+
+    def afterwards(self, pipeline: str, request_of: Callable[[Case], Request]) -> None:
+        """Have people review what is done before they have been asked.
+
+        Unless they approve it, what is in force then ends.
+
+        Args:
+            pipeline: Of which kind the review is.
+            request_of: Makes its request of this case.
+        """
+        self._followers.review(pipeline, request_of)
+
+    async def _reported(
+        self, running: Coroutine[Any, Any, EffectResult], state: EffectState
+    ) -> EffectResult | None:
+        """Wait for what an activity comes to, and until the case has taken it.
+
+        Args:
+            running: Runs it.
+            state: How the effect stands meanwhile.
+        """
+        key = "effect" if state is EffectState.PENDING else "ending"
+        result = None
         try:
-            self._result = done = await self._run(activity, attempt)
-            self._driver.journal.saw(done.receipt)
-            report = Entry(done, "effect")
+            result = await running
+            self._driver.journal.saw(result.receipt)
+            self._summary = result.summary
+            report = Entry(result, key)
         except ActivityError as error:
             if not isinstance(error.cause, ApplicationError):
                 raise
-            report = Entry(error.cause, "effect")
+            report = Entry(error.cause, key)
         self._inbox.put(report)
-        await self._until(lambda: self._case.effect is not EffectState.PENDING or self._stopped())
+        await self._until(lambda: self._case.effect is not state or self._stopped())
         self._check_driver()
-        return self._result
+        return result
+
+    async def _end(
+        self, activity: EffectActivity, order: EndOrder, attempt: timedelta
+    ) -> EffectResult:
+        running = effects.start(activity, order, attempt)
+        await self._until(running.done)
+        return running.result()
 
     async def _run(self, activity: EffectActivity, attempt: timedelta) -> EffectResult:
         """Run the effect until it ends, or until somebody has it stopped.
@@ -199,7 +269,7 @@ class Gate:
             revision=self._case.revision,
             digest=self._case.digest,
             effect=self._case.effect.value if self._case.effect else None,
-            summary=self._result.summary if self._result else None,
+            summary=self._summary,
             event=last.event_id if last else None,
             leaf=last.leaf if last else None,
         )
@@ -300,6 +370,7 @@ class Gate:
             events=self._driver.journal.events,
             steps=self._driver.journal.steps,
             signals=self._signals,
+            summary=self._summary,
             messages=self._inbox.messages(),
         )
 

@@ -13,7 +13,7 @@ from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
     from placet.domain.message import UNNAMED, Malformed, Message, parse
-    from placet.domain.orders import EffectResult
+    from placet.domain.orders import EffectResult, Followed, FollowerEnded
     from placet.domain.record import Undelivered
     from placet.domain.review import Answer
 
@@ -71,6 +71,8 @@ class Entry:
         | Tick
         | Cancellation
         | Undelivered
+        | Followed
+        | FollowerEnded
     )
     key: str
     size: int = 0

@@ -70,6 +70,8 @@ def assess(case: Case, batch: Sequence[Entry], now: datetime) -> AssessOrder | N
         request_id=case.request_id,
         digest=case.digest,
         requester=known.requester if known else None,
+        kept_out=known.kept_out if known else (),
+        break_glass=known.break_glass if known else None,
         stages=known.stages[case.stage_index :] if known and case.outcome is None else (),
         is_open=case.stage is not None,
         now=now,

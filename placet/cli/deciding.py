@@ -99,7 +99,7 @@ async def _look(ledger: Ledger, wish: Wish) -> RequestRow | None:
     try:
         return await ledger.request(wish.request_id)
     except UnavailableError as error:
-        if wish.action.reviews and wish.digest is None:
+        if wish.action.judges and wish.digest is None:
             raise UnavailableError(
                 f"{error} Or say which revision you mean, with --digest."
             ) from error
@@ -112,7 +112,7 @@ async def _message(
 ) -> Message:
     decision = wish.decision_id or str(uuid.uuid4())
     digest = wish.digest
-    if digest is None and row is not None and wish.action.reviews:
+    if digest is None and row is not None and wish.action.judges:
         digest = row.digest
     told: dict[str, Any] = {
         "actor": wish.actor,

@@ -17,13 +17,20 @@ from placet.ports import Reader
 from placet.timeline import sentence
 
 _LOOK_SECONDS = 0.5
-_ASK_SECONDS = 5.0
+_ASK_SECONDS = 2.0
 _AT_ONCE = timedelta(minutes=1)
-_TO_COME = (EffectState.WAITING.value, EffectState.PENDING.value)
-_CAME_OF_IT = (Kind.EFFECT_DONE, Kind.EFFECT_STOPPED, Kind.EFFECT_FAILED, Kind.REVOKED)
+_TO_COME = (EffectState.WAITING.value, EffectState.PENDING.value, EffectState.ENDING.value)
+_GOOD = (None, EffectState.DONE.value, EffectState.IN_FORCE.value, EffectState.ENDED.value)
+_CAME_OF_IT = (
+    Kind.EFFECT_DONE,
+    Kind.EFFECT_STOPPED,
+    Kind.EFFECT_ENDED,
+    Kind.EFFECT_FAILED,
+    Kind.REVOKED,
+)
 
-Why = Callable[[], Awaitable[str | None]]
-"""Asks what keeps a case from going on; None for nothing."""
+Look = Callable[[], Awaitable[str | None]]
+"""Asks what keeps a case from going on, or how far its effect has come; None for nothing."""
 
 
 async def _nothing() -> None:
@@ -31,31 +38,36 @@ async def _nothing() -> None:
 
 
 class _Teller:
-    """Says what keeps a case from going on: again when it is something else, and not too often."""
+    """Says what is known of a case under way: again when it is something else, not too often."""
 
-    def __init__(self, why: Why) -> None:
-        self._why = why
+    def __init__(self, look: Look) -> None:
+        self._look = look
         self._said: str | None = None
         self._next = time.monotonic() + _ASK_SECONDS
 
     async def tell(self) -> None:
         if time.monotonic() < self._next:
             return
-        found = await self._why()
+        found = await self._look()
         if found is not None and found != self._said:
-            say(f"held up: {found}")
+            say(found)
         self._said = found
         self._next = time.monotonic() + _ASK_SECONDS
 
 
 def has_ended(row: RequestRow | None) -> bool:
-    """Say whether nothing more is to come: the case is decided and its effect is through."""
+    """Say whether nothing more is to come soon: it is decided, and its effect done or in force."""
     return row is not None and Status(row.status).final and row.effect not in _TO_COME
 
 
 def state_of(row: RequestRow) -> str:
     """Return where a case stands, and how far its effect has come."""
-    return row.status if row.effect is None else f"{row.status}, {row.effect}"
+    return row.status if row.effect is None else f"{row.status}, {effect_text(row.effect)}"
+
+
+def effect_text(effect: str) -> str:
+    """Return how far an effect has come, in words."""
+    return effect.replace("_", " ")
 
 
 def line(event: RecordedEvent, first: RecordedEvent) -> str:
@@ -70,7 +82,7 @@ def line(event: RecordedEvent, first: RecordedEvent) -> str:
 
 
 async def watch(
-    ledger: Reader, request_id: str, *, json: bool, known: bool = False, why: Why = _nothing
+    ledger: Reader, request_id: str, *, json: bool, known: bool = False, look: Look = _nothing
 ) -> int:
     """Print a case's events as they are recorded, until it ends.
 
@@ -79,12 +91,12 @@ async def watch(
         request_id: The case.
         json: Whether to print the whole events.
         known: Whether Temporal has the case, so that its first event may still be to come.
-        why: Asks what keeps the case from going on.
+        look: Asks how the case is doing.
 
     Raises:
         NotFoundError: There is no such case.
     """
-    shown, teller = 0, _Teller(why)
+    shown, teller = 0, _Teller(look)
     while True:
         # The row first: what it says is in the timeline that is read after it.
         row = await ledger.request(request_id)
@@ -110,7 +122,7 @@ async def follow_to_end(  # noqa: PLR0913 - each is a separate wish
     *,
     json: bool,
     known: bool = True,
-    why: Why = _nothing,
+    look: Look = _nothing,
 ) -> int:
     """Wait for a case's end, say how it ended, and return the exit code.
 
@@ -120,13 +132,13 @@ async def follow_to_end(  # noqa: PLR0913 - each is a separate wish
         patience: Seconds to wait at most.
         json: Whether to print the state as JSON.
         known: Whether Temporal has the case.
-        why: Asks what keeps the case from going on.
+        look: Asks how the case is doing.
 
     Raises:
         StopError: It is still open after that time.
         NotFoundError: There is no such case.
     """
-    give_up, teller = time.monotonic() + patience, _Teller(why)
+    give_up, teller = time.monotonic() + patience, _Teller(look)
     while True:
         row = await ledger.request(request_id)
         if row is None and not known:
@@ -141,8 +153,8 @@ async def follow_to_end(  # noqa: PLR0913 - each is a separate wish
             return code
         if time.monotonic() >= give_up:
             state = state_of(row) if row else "not planned yet: no worker has taken it"
-            found = await why()
-            held = f", held up: {found}" if found else ""
+            found = await look()
+            held = f", {found}" if found else ""
             raise StopError(
                 f"{request_id} is still open ({state}{held}); look: placet show {request_id}",
                 Code.STILL_OPEN,
@@ -157,7 +169,7 @@ def unknown(request_id: str) -> NotFoundError:
 
 
 def _verdict(row: RequestRow) -> int:
-    effect = f"; its effect: {row.effect}" if row.effect else ""
+    effect = f"; its effect: {effect_text(row.effect)}" if row.effect else ""
     say(f"{how_it_ended(row)}{effect}")
-    good = row.status == Status.APPROVED.value and row.effect in {None, EffectState.DONE.value}
+    good = row.status == Status.APPROVED.value and row.effect in _GOOD
     return Code.OK if good else Code.NOT_APPROVED

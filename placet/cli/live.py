@@ -11,7 +11,9 @@ from temporalio.service import RPCError
 
 from placet.connections import connect_temporal
 from placet.decisions import has_worker
+from placet.domain.advance import Advance
 from placet.domain.errors import PlacetError
+from placet.files import size_text
 from placet.settings import Settings
 
 _QUERY = timedelta(seconds=2)
@@ -23,7 +25,8 @@ async def live_state(
     """Return what Temporal and the workflow say of a case; None when nobody answers.
 
     ``workflow`` is how it is, ``worker`` whether one is up, ``held_up`` what fails and is tried
-    again, and ``status`` what the workflow itself answers, if it runs and is to be asked.
+    again, ``advance`` how far its effect has come, and ``status`` what the workflow itself answers,
+    if it runs and is to be asked.
     """
     with suppress(PlacetError, RPCError, TimeoutError):
         client = await connect_temporal(settings)
@@ -34,6 +37,7 @@ async def live_state(
             "workflow": state,
             "worker": await _worker(client, settings),
             "held_up": _failing(described.raw_description.pending_activities),
+            "advance": _advance(described.raw_description.pending_activities),
         }
         if ask and state == "running" and told["worker"]:
             with suppress(RPCError):
@@ -42,13 +46,15 @@ async def live_state(
     return None
 
 
-async def hindrance(settings: Settings, request_id: str) -> str | None:
-    """Return in one line what keeps a case from going on; None when nothing is known to."""
-    return hindrance_in(await live_state(settings, request_id, ask=False))
+async def under_way(settings: Settings, request_id: str) -> str | None:
+    """Return in one line what keeps a case from going on, or how far its effect has come."""
+    live = await live_state(settings, request_id, ask=False)
+    hindrance = hindrance_in(live)
+    return f"held up: {hindrance}" if hindrance else advance_in(live)
 
 
 def hindrance_in(live: dict[str, Any] | None) -> str | None:
-    """Return what :func:`hindrance` does, of what is known already."""
+    """Return in one line what keeps a case from going on; None when nothing is known to."""
     if live is None or live["workflow"] != "running":
         return None
     if not live["worker"]:
@@ -66,6 +72,27 @@ def _failing(activities: Sequence[PendingActivityInfo]) -> list[dict[str, Any]]:
         for each in activities
         if each.attempt > 1 and each.last_failure.message
     ]
+
+
+def advance_in(live: dict[str, Any] | None) -> str | None:
+    """Return how far a case's effect has come, such as ``1,200 of 5,000 rows (24 %), 3 MiB``."""
+    told = live and live["advance"]
+    if not told:
+        return None
+    advance = Advance.model_validate(told)
+    total = "" if advance.total is None else f" of {advance.total:,}"
+    percent = "" if advance.percent is None else f" ({advance.percent} %)"
+    size = "" if advance.bytes is None else f", {size_text(advance.bytes)}"
+    return f"{advance.done:,}{total} {advance.unit}{percent}{size}"
+
+
+def _advance(activities: Sequence[PendingActivityInfo]) -> dict[str, Any] | None:
+    """Return what the last heartbeat told, of an activity that tells how far it is."""
+    for each in activities:
+        for payload in each.heartbeat_details.payloads:
+            with suppress(ValueError):
+                return Advance.model_validate_json(payload.data).model_dump(mode="json")
+    return None
 
 
 async def _worker(client: Client, settings: Settings) -> bool:

@@ -8,8 +8,8 @@ from typing import Any
 
 from placet.cli import world
 from placet.cli.console import as_json, out, pairs, safe, say, table
-from placet.cli.following import follow_to_end, line, state_of, unknown, watch
-from placet.cli.live import hindrance, hindrance_in, live_state
+from placet.cli.following import effect_text, follow_to_end, line, state_of, unknown, watch
+from placet.cli.live import advance_in, hindrance_in, live_state, under_way
 from placet.cli.showing import show_content, show_plan, show_proposal
 from placet.cli.times import until
 from placet.connections import open_ledger
@@ -179,9 +179,10 @@ def _show_state(row: RequestRow, waiting: list[AssignmentRow], live: dict[str, A
             ("waits for", ", ".join(map(_awaited, waiting)) or None),
             ("until", due),
             ("outcome", how_it_ended(row) if row.outcome_kind else None),
-            ("effect", row.effect),
+            ("effect", row.effect and effect_text(row.effect)),
             ("route", row.route),
             ("revision", f"{row.revision}, digest {row.digest}"),
+            ("so far", advance_in(live)),
             ("held up", hindrance_in(live)),
         ]
     )
@@ -226,8 +227,8 @@ async def watch_case(request_id: str, *, json: bool) -> int:
     settings = Settings.from_environment()
     async with open_ledger(settings) as ledger:
         known = await live_state(settings, request_id) is not None
-        why = partial(hindrance, settings, request_id)
-        return await watch(ledger, request_id, json=json, known=known, why=why)
+        look = partial(under_way, settings, request_id)
+        return await watch(ledger, request_id, json=json, known=known, look=look)
 
 
 async def wait_for_case(request_id: str, *, patience: float, json: bool) -> int:
@@ -235,5 +236,5 @@ async def wait_for_case(request_id: str, *, patience: float, json: bool) -> int:
     settings = Settings.from_environment()
     async with open_ledger(settings) as ledger:
         known = await live_state(settings, request_id) is not None
-        why = partial(hindrance, settings, request_id)
-        return await follow_to_end(ledger, request_id, patience, json=json, known=known, why=why)
+        look = partial(under_way, settings, request_id)
+        return await follow_to_end(ledger, request_id, patience, json=json, known=known, look=look)

@@ -8,10 +8,12 @@ from placet.cli.console import as_json, out, say
 from placet.cli.kinds import kind_of
 from placet.cli.submitting import read_request
 from placet.directory import load_directory
+from placet.domain.plan import Selector
 from placet.pipelines.explain import path_text
 from placet.policy.check import Severity, check
 from placet.policy.loader import load_policies
-from placet.policy.service import make_plan, open_stage
+from placet.policy.service import make_plan, open_stage, refs_of
+from placet.registry import pipeline_named
 from placet.settings import Settings
 
 
@@ -26,7 +28,8 @@ def check_policies(folder: Path | None, *, json: bool) -> int:
     book = load_policies(place)
     errors = 0
     for loaded in book.policies.values():
-        for finding in check(loaded.snapshot, people, world.now()):
+        owners = _owners(loaded.snapshot.policy.pipeline, place)
+        for finding in check(loaded.snapshot, people, world.now(), owners):
             errors += finding.severity is Severity.ERROR
             where = loaded.document.line(finding.problem)
             if json:
@@ -46,6 +49,13 @@ def check_policies(folder: Path | None, *, json: bool) -> int:
     )
     say(f"{'wrong' if errors else 'sound'}: {names}, with {len(people.people)} people")
     return Code.INVALID if errors else Code.OK
+
+
+def _owners(pipeline: str, policies: Path) -> tuple[Selector, ...]:
+    """Return everybody who owns anything that requests of a pipeline may be about."""
+    kind = pipeline_named(pipeline)
+    read = kind.door.owners if kind else None
+    return read(policies) if read else ()
 
 
 def check_directory(file: Path | None, *, json: bool) -> int:
@@ -69,14 +79,15 @@ async def explain_request(file: str, *, pipeline: str | None, json: bool) -> int
     kind = kind_of(file, pipeline)
     read = await read_request(settings, kind, file)
     loaded = load_policies(settings.policies).for_pipeline(kind.name)
+    people, now = world.people(settings), world.now()
     plan = make_plan(
         loaded.snapshot,
         read.prepared,
         kind.door.facts,
         requester=read.requester,
+        kept_out=refs_of(read.prepared.kept_out, people),
         policy_digest=loaded.ref.digest,
     )
-    people, now = world.people(settings), world.now()
     openings = [
         open_stage(loaded.snapshot, plan, index, people, now) for index in range(len(plan.stages))
     ]

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from placet.cli import world
 from placet.cli.console import as_json, out, say
 from placet.cli.following import follow_to_end
-from placet.cli.live import hindrance
+from placet.cli.live import under_way
 from placet.cli.records import records_of
 from placet.connections import connect_temporal, open_ledger
 from placet.digest import MAX_BYTES, read_json
@@ -122,8 +122,8 @@ async def submit_read(  # noqa: PLR0913 - each is a separate part of the world
     _tell(made, read, json=json)
     if wait is None:
         return 0
-    why = partial(hindrance, settings, made.request_id)
-    return await follow_to_end(ledger, made.request_id, wait, json=json, why=why)
+    look = partial(under_way, settings, made.request_id)
+    return await follow_to_end(ledger, made.request_id, wait, json=json, look=look)
 
 
 def _tell(made: Submission, read: Read, *, json: bool) -> None:

@@ -15,7 +15,7 @@ from placet.domain.record import Notice, Record
 from placet.domain.review import Answer, Call, Review
 from placet.domain.stage import OpenStage
 from placet.domain.tally import Tally
-from placet.domain.vocabulary import DecidedBy, EffectState, Status
+from placet.domain.vocabulary import DecidedBy, EffectState, EndReason, Status
 
 REMEMBERED_ANSWERS = 500
 """How many answers a case keeps, so that a repeated decision id gets the first answer.
@@ -64,6 +64,14 @@ class Held(Stored):
     at: AwareDatetime
 
 
+class Ending(Stored):
+    """When and why what was in force ends; ``reason`` is what somebody said who ended it."""
+
+    at: AwareDatetime
+    why: EndReason
+    reason: str = ""
+
+
 class Case(Stored):
     """One request's case.
 
@@ -90,6 +98,9 @@ class Case(Stored):
         notices: How many notices have been made.
         outcome: How it ended; None while it has not.
         effect: How far what was approved has come.
+        effect_from: When an effect that waits may begin.
+        effect_until: When what is in force is over.
+        ending: When and why that ends or has ended; None while it is in force.
         stopping: Whether somebody has asked for it to be stopped.
     """
 
@@ -115,6 +126,9 @@ class Case(Stored):
     notices: int = 0
     outcome: Outcome | None = None
     effect: EffectState | None = None
+    effect_from: AwareDatetime | None = None
+    effect_until: AwareDatetime | None = None
+    ending: Ending | None = None
     stopping: bool = False
 
     def with_(self, **changes: object) -> Self:
@@ -123,21 +137,22 @@ class Case(Stored):
 
     @property
     def goes_on(self) -> bool:
-        """Say whether it waits: for people, or for the time of its effect."""
-        return self.outcome is None or self.effect is EffectState.WAITING
+        """Say whether it waits: for people, for the time of its effect, or for the end of that."""
+        return self.outcome is None or self.effect in {EffectState.WAITING, EffectState.IN_FORCE}
 
     @property
     def revocable(self) -> bool:
-        """Say whether it can still be withdrawn, what was approved be revoked, or be stopped."""
+        """Say whether it can still be withdrawn, or what was approved be taken back."""
         runs = self.effect is EffectState.PENDING
         return self.goes_on or (runs and self.stoppable and not self.stopping)
 
     @property
     def effect_due(self) -> datetime | None:
-        """Return until when the effect waits, or None when it does not."""
-        if self.effect is not EffectState.WAITING:
-            return None
-        return self.known_plan().effect_at
+        """Return until when the effect waits or is in force, or None when it is neither."""
+        return {
+            EffectState.WAITING: self.effect_from,
+            EffectState.IN_FORCE: self.effect_until,
+        }.get(self.effect or EffectState.PENDING)
 
     @property
     def wants_stage(self) -> bool:

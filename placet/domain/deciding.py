@@ -137,8 +137,7 @@ def end(draft: Draft, kind: Status, by: DecidedBy, reason: str) -> None:
     case, stage, plan = draft.case, draft.case.stage, draft.case.plan
     draft.record(Kind.DECIDED, reason=reason, data={"outcome": kind.value, "by": by.value})
     effect = case.effect_name if kind is Status.APPROVED else None
-    effect_at = plan.effect_at if effect and plan else None
-    later = effect_at if effect_at is not None and effect_at > draft.now else None
+    later = plan.effect_from(draft.now) if effect and plan else None
     draft.set(
         status=kind,
         outcome=Outcome(kind=kind, by=by, reason=reason, at=draft.now),
@@ -147,6 +146,7 @@ def end(draft: Draft, kind: Status, by: DecidedBy, reason: str) -> None:
         changes_due=None,
         proposal=None,
         effect=(EffectState.WAITING if later else EffectState.PENDING) if effect else None,
+        effect_from=later,
     )
     if effect:
         draft.record(
@@ -180,6 +180,8 @@ def too_late(case: Case, what: str) -> str:
         was = f"{was} and {case.effect} since"
     elif case.stopping and case.effect is EffectState.PENDING:
         was = f"{was} and is being stopped"
+    elif case.effect in {EffectState.ENDING, EffectState.ENDED, EffectState.UNDONE}:
+        was = f"{was} and is {case.effect} since"
     return f"the case was {was}; {what} came too late and changes nothing"
 
 

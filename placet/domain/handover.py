@@ -47,8 +47,8 @@ def reassign(draft: Draft, call: Call, person: PersonRef) -> str:
 def _may_hand_over(
     case: Case, stage: OpenStage, call: Call, person: PersonRef, source: PersonRef
 ) -> None:
-    if person.id == case.known_plan().requester.id:
-        raise _refusal("the requester cannot choose who reviews their request")
+    if case.known_plan().is_for(person.id):
+        raise _refusal("whoever asks for it, or gets it, cannot choose who reviews it")
     if source.id != person.id and ADMINISTRATOR not in call.actor.roles:
         raise _refusal(
             f"only {source.name} or somebody with role {ADMINISTRATOR} can hand over that seat"
@@ -64,8 +64,8 @@ def _may_hand_over(
 
 def _may_take_over(case: Case, stage: OpenStage, votes: Tally, target: PersonRef) -> None:
     reviewed = case.reviewers_by_stage
-    if target.id == case.known_plan().requester.id:
-        raise _refusal("the requester cannot review their own request")
+    if case.known_plan().is_for(target.id):
+        raise _refusal("whoever asks for it, or gets it, cannot review it")
     if target.id in reviewed.get(stage.plan.name, []) or _held(votes, target):
         raise _refusal(f"{target.name} is a reviewer in this stage already")
     for other in stage.plan.distinct_from:

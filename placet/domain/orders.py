@@ -4,16 +4,18 @@ These cross Temporal's history, so they are :class:`Stored`: a reader ignores wh
 added.
 """
 
+from datetime import datetime
+
 from pydantic import AwareDatetime, Field, JsonValue
 
 from placet.domain.base import Stored
 from placet.domain.case import Case
 from placet.domain.ledger import LedgerEvent, Receipt
 from placet.domain.message import Malformed, Message
-from placet.domain.plan import Opening, PersonRef, Plan, Roster, StagePlan
+from placet.domain.plan import BreakGlass, Opening, PersonRef, Plan, Roster, StagePlan, utc
 from placet.domain.record import Notice
 from placet.domain.review import Actor, Answer
-from placet.domain.vocabulary import Action
+from placet.domain.vocabulary import Action, DecidedBy, EffectState, EndReason
 
 
 class PlanOrder(Stored):
@@ -76,6 +78,8 @@ class AssessOrder(Stored):
     request_id: str
     digest: str | None
     requester: PersonRef | None
+    kept_out: tuple[PersonRef, ...] = ()
+    break_glass: BreakGlass | None = None
     stages: tuple[StagePlan, ...] = ()
     is_open: bool = False
     now: AwareDatetime
@@ -145,6 +149,9 @@ class EffectOrder(Stored):
     the same way. Such a run needs nothing but the ledger, and is idempotent. An effect that was
     done before returns that, as always.
 
+    An effect that lasts appends ``in_force(until)`` in place of ``done``, and its result says until
+    when. It is ended by another activity, with an :class:`EndOrder`.
+
     Attributes:
         permit: The permit's id (64 hex): the key of the effect.
         digest: The approved revision; the effect refuses content with another.
@@ -156,6 +163,7 @@ class EffectOrder(Stored):
             that makes it true, and adds a ``summary`` of one line and its facts to its data.
         stopped: Likewise, instead of ``done``, when the effect was stopped.
         stop: Do nothing new: the effect is to be stopped.
+        by: What decided the case: one who broke the glass is permitted less than others.
     """
 
     request_id: str
@@ -169,6 +177,41 @@ class EffectOrder(Stored):
     done: LedgerEvent
     stopped: LedgerEvent
     stop: bool = False
+    by: DecidedBy = DecidedBy.PEOPLE
+
+    def in_force(self, until: datetime) -> LedgerEvent:
+        """Return the event that says that the effect has run and lasts until then."""
+        return self.done.telling({"effect": EffectState.IN_FORCE.value, "until": utc(until)})
+
+
+class EndOrder(Stored):
+    """End what is in force, exactly once.
+
+    What is gone already has ended, and the summary says so. While something it needs is away, the
+    activity is tried again for ever.
+
+    Attributes:
+        at: Since when it is to end: the event's instant.
+        why: Its time is over, or somebody took it back.
+        reason: What they said who did.
+        ended: The event that says that it has ended. The activity appends it in the transaction
+            that makes it true, and adds a ``summary`` of one line and its facts to its data.
+    """
+
+    request_id: str
+    revision: int
+    permit: str
+    effect: str
+    digest: str
+    plan: Plan
+    at: AwareDatetime
+    why: EndReason
+    reason: str = ""
+    ended: LedgerEvent
+
+    def undone(self) -> LedgerEvent:
+        """Return the event that says that it is as if it had never been."""
+        return self.ended.telling({"effect": EffectState.UNDONE.value})
 
 
 class EffectResult(Stored):
@@ -179,12 +222,34 @@ class EffectResult(Stored):
         facts: What is known of it.
         receipt: Of the last event that its transaction has written.
         stopped: Whether it was stopped before all of it was done.
+        until: When what it did is over; None for what does not last.
+        undone: Of ending it: whether it is as if it had never been.
+        again: A request to ask people about anew, because what was approved is no longer true. The
+            effect has then done nothing, and is stopped.
     """
 
     summary: str
     facts: dict[str, JsonValue] = Field(default_factory=dict)
     receipt: Receipt | None = None
     stopped: bool = False
+    until: AwareDatetime | None = None
+    undone: bool = False
+    again: dict[str, JsonValue] | None = None
+
+
+class Followed(Stored):
+    """Another case has come of this one: its id, and why."""
+
+    case: str
+    why: str
+
+
+class FollowerEnded(Stored):
+    """How a case ended that has come of this one, and why."""
+
+    case: str
+    outcome: str
+    reason: str
 
 
 class CaseResult(Stored):
@@ -214,6 +279,7 @@ class GateState(Stored):
         events: How many events have been given an id.
         steps: How many steps have been written.
         signals: How many signals have come.
+        summary: What the effect came to, in one line; None before it has run.
         messages: Those that have not been taken yet, with their keys, in the order they came; also
             those that nobody could understand.
     """
@@ -222,4 +288,5 @@ class GateState(Stored):
     events: int
     steps: int
     signals: int
+    summary: str | None = None
     messages: tuple[tuple[str, Message | Malformed], ...] = ()

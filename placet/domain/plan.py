@@ -5,7 +5,7 @@ planning time. What depends on the moment a stage opens (who is there, and every
 absolute instant) is an :class:`Opening`, made by the same activity when that stage opens.
 """
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from pydantic import AwareDatetime, Field, JsonValue
@@ -99,7 +99,8 @@ class Selector(Stored):
     """One way to name reviewers; exactly one field is set.
 
     ``manager_of`` and ``deputy_of`` take ``requester`` or ``reviewers`` (the people whose seats are
-    still open in this stage) or an address.
+    still open in this stage) or an address. ``owner_of`` takes ``data``: a plan has the owners
+    themselves in its place.
     """
 
     person: str | None = None
@@ -107,6 +108,7 @@ class Selector(Stored):
     group: str | None = None
     manager_of: str | None = None
     deputy_of: str | None = None
+    owner_of: str | None = None
 
     def __str__(self) -> str:
         """Return it as policy files and screens write it, such as ``role finance``."""
@@ -153,6 +155,22 @@ class RuleDecision(Stored):
     reason: str
 
 
+class BreakGlass(Stored):
+    """Who may have a request carried out at once, before anybody has reviewed it.
+
+    Attributes:
+        by: Who may; also the requester, when they are among them.
+        assurance: How sure we must be that it is they.
+        at_most_minutes: For how long it may last.
+        tell: Who hears of it, beside everybody who was to review it.
+    """
+
+    by: tuple[Selector, ...]
+    assurance: Assurance = Assurance.VERIFIED
+    at_most_minutes: int
+    tell: tuple[Selector, ...] = ()
+
+
 class Plan(Stored):
     """A policy applied to one revision.
 
@@ -172,7 +190,10 @@ class Plan(Stored):
         scope: What the effect will touch, as it was found when the plan was made; the effect
             refuses to run when this is no longer true.
         effect_at: The effect waits until then; None for at once.
+        effect_after_minutes: The effect waits for so long after the approval.
         edits: Whether a reviewer may change the request.
+        kept_out: Whom it is for: they review it no more than the requester does.
+        break_glass: Who may have it carried out at once; None for nobody.
     """
 
     policy: PolicyRef
@@ -189,7 +210,21 @@ class Plan(Stored):
     findings: tuple[Finding, ...] = ()
     scope: dict[str, JsonValue] = Field(default_factory=dict)
     effect_at: AwareDatetime | None = None
+    effect_after_minutes: int = 0
     edits: Edits = Edits.NEVER
+    kept_out: tuple[PersonRef, ...] = ()
+    break_glass: BreakGlass | None = None
+
+    def effect_from(self, approved: datetime) -> datetime | None:
+        """Return until when the effect waits, approved then; None for at once."""
+        waits = [self.effect_at] if self.effect_at else []
+        if self.effect_after_minutes:
+            waits.append(approved + timedelta(minutes=self.effect_after_minutes))
+        return max((instant for instant in waits if instant > approved), default=None)
+
+    def is_for(self, person_id: str) -> bool:
+        """Say whether somebody asks for this, or would get it."""
+        return person_id in {self.requester.id, *(person.id for person in self.kept_out)}
 
 
 class Seat(Stored):

@@ -15,6 +15,7 @@ from placet.domain.facts import Facts
 from placet.domain.finding import Finding, shown
 from placet.domain.people import Directory
 from placet.domain.plan import (
+    BreakGlass,
     DeadlineAction,
     GroupPlan,
     LevelPlan,
@@ -24,6 +25,7 @@ from placet.domain.plan import (
     PolicyRef,
     RuleDecision,
     Schedule,
+    Selector,
     StagePlan,
 )
 from placet.domain.policy import Policy, PolicySnapshot, Route, Stage, TimeUnit
@@ -59,6 +61,9 @@ def plan(  # noqa: PLR0913 - each is a separate thing the plan records.
     findings: Sequence[Finding] = (),
     scope: Mapping[str, JsonValue] | None = None,
     effect_at: datetime | None = None,
+    effect_after: timedelta = timedelta(0),
+    owners: Sequence[Selector] = (),
+    kept_out: Sequence[PersonRef] = (),
 ) -> Plan:
     """Apply a policy to one revision of a request.
 
@@ -73,10 +78,13 @@ def plan(  # noqa: PLR0913 - each is a separate thing the plan records.
         findings: What the pipeline's checks found.
         scope: What the effect will touch.
         effect_at: When the effect is to run; None for at once.
+        effect_after: How long after the approval the effect is to run.
+        owners: Who owns what it is about: they take the place of ``owner_of``.
+        kept_out: Whom it is for.
 
     Raises:
-        UnplannableError: No route's condition holds, or one cannot be decided. The message names
-            the policy and the route.
+        UnplannableError: No route's condition holds, or one cannot be decided, or a stage is for
+            an owner that nothing has. The message names the policy and the route.
     """
     policy = snapshot.policy
     route = _route(policy, facts, holds)
@@ -93,14 +101,63 @@ def plan(  # noqa: PLR0913 - each is a separate thing the plan records.
         title=title,
         amount=amount,
         decision=decision,
-        stages=tuple(stage_plan(name, policy.stages[name]) for name in route.stages or ()),
+        stages=tuple(
+            with_owners(stage_plan(name, policy.stages[name]), owners)
+            for name in route.stages or ()
+        ),
         max_rounds=policy.changes.at_most,
         changes_within_hours=_hours(policy.changes.within),
         facts=dict(facts),
         findings=shown(findings),
         scope=dict(scope or {}),
         effect_at=effect_at,
+        effect_after_minutes=_minutes(effect_after),
         edits=policy.changes.edits,
+        kept_out=tuple(kept_out),
+        break_glass=_break_glass(policy),
+    )
+
+
+def _break_glass(policy: Policy) -> BreakGlass | None:
+    rule = policy.break_glass
+    if rule is None:
+        return None
+    return BreakGlass(
+        by=rule.by,
+        assurance=rule.assurance,
+        at_most_minutes=_minutes(rule.at_most.wall()),
+        tell=rule.tell,
+    )
+
+
+def with_owners(stage: StagePlan, owners: Sequence[Selector]) -> StagePlan:
+    """Return the stage with the owners in the place of ``owner_of``.
+
+    Raises:
+        UnplannableError: There are none.
+    """
+
+    def named(selectors: tuple[Selector, ...]) -> tuple[Selector, ...]:
+        if not any(selector.owner_of for selector in selectors):
+            return selectors
+        if not owners:
+            raise UnplannableError(
+                f"stage '{stage.name}' is for the owner of the data, and nobody owns it; name an "
+                "owner in the catalogue, or another reviewer in the policy"
+            )
+        each = ((*owners,) if selector.owner_of else (selector,) for selector in selectors)
+        return tuple(dict.fromkeys(selector for group in each for selector in group))
+
+    return stage.model_copy(
+        update={
+            "groups": tuple(
+                group.model_copy(update={"reviewers": named(group.reviewers)})
+                for group in stage.groups
+            ),
+            "ladder": tuple(
+                level.model_copy(update={"to": named(level.to)}) for level in stage.ladder
+            ),
+        }
     )
 
 
@@ -140,6 +197,7 @@ def opening(  # noqa: PLR0913 - each is a separate fact about one moment.
         stage,
         directory,
         requester=made.requester,
+        kept_out=made.kept_out,
         pipeline=policy.pipeline,
         now=now,
         earlier=earlier,
@@ -253,6 +311,10 @@ def _shown(value: JsonValue) -> str:
         return f"[{text}]" if len(value) <= 10 else f"[{text}, …]"  # noqa: PLR2004 - the ten shown.
     text = str(value)
     return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
+
+
+def _minutes(length: timedelta) -> int:
+    return length // timedelta(minutes=1)
 
 
 def _hours(span: Span) -> int:

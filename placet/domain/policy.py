@@ -26,7 +26,9 @@ from placet.domain.plan import (
     Threshold,
 )
 
-_SELECTORS = ("person", "role", "group", "manager_of", "deputy_of")
+_SELECTORS = ("person", "role", "group", "manager_of", "deputy_of", "owner_of")
+OWNED = "data"
+"""The only thing whose owner a policy can name: what the request is about."""
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,59}$")]
 """Lower-case letters, digits and hyphens: stages, groups, levels, policies, pipelines."""
@@ -74,6 +76,9 @@ def _read_selector(value: object) -> object:
     if len(given) != 1 or next(iter(given)) not in _SELECTORS:
         message = f"name reviewers by exactly one of {', '.join(_SELECTORS)}"
         raise ValueError(message)
+    if given.get("owner_of", OWNED) != OWNED:
+        message = f"the only owner there is to name is that of the data; write owner_of: {OWNED}"
+        raise ValueError(message)
     return given
 
 
@@ -108,8 +113,8 @@ class Group(Model):
         min_length=1,
         max_length=50,
         description="Each names people by exactly one of `person` (an address), `role`, `group`, "
-        "`manager_of` or `deputy_of` (`requester`, or an address). The requester is never among "
-        "them.",
+        "`manager_of` or `deputy_of` (`requester`, or an address) or `owner_of` (`data`: who owns "
+        "what the request is about). The requester, and whom it is for, are never among them.",
     )
     approve: Quorum = Field(
         default=Threshold(count=1),
@@ -248,6 +253,25 @@ class Changes(Model):
     )
 
 
+class BreakGlassRule(Model):
+    """How a request may be carried out at once, before anybody has reviewed it."""
+
+    by: tuple[Reviewers, ...] = Field(
+        min_length=1,
+        max_length=50,
+        description="Who may, by `person`, `role` or `group`; also the requester, if among them.",
+    )
+    assurance: Assurance = Field(
+        default=Assurance.VERIFIED, description="How sure we must be that it is they."
+    )
+    at_most: Duration = Field(description="For how long it may last; whole minutes.")
+    tell: tuple[Reviewers, ...] = Field(
+        default=(),
+        max_length=50,
+        description="Who hears of it, beside everybody who was to review it.",
+    )
+
+
 class CalendarRule(Model):
     """When people work; `time: business` counts by it."""
 
@@ -285,6 +309,11 @@ class Policy(Model):
         default_factory=dict, max_length=50, description="Every stage by its name."
     )
     changes: Changes = Field(default_factory=Changes, description="Rules for changes.")
+    break_glass: BreakGlassRule | None = Field(
+        default=None,
+        description="How it may be carried out before anybody has reviewed it, where the pipeline "
+        "has a review afterwards; without it, not at all.",
+    )
     checks: ContentRules | None = Field(
         default=None, description="What content is checked for, where the pipeline has content."
     )

@@ -1,10 +1,11 @@
 """What makes a well-formed policy contradict itself, whoever is in the directory."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 from placet.domain.calendar import Span
-from placet.domain.plan import DeadlineAction
-from placet.domain.policy import Deadline, Policy, Route, Stage
+from placet.domain.plan import DeadlineAction, StuckAction
+from placet.domain.policy import OWNED, Deadline, Policy, Route, Stage
 from placet.domain.problems import Problem, suggestion
 
 Path = tuple[str | int, ...]
@@ -14,13 +15,80 @@ _WEEK_HOURS = 7 * 24
 
 def policy_problems(policy: Policy) -> list[Problem]:
     """Return everything that cannot be meant; empty when the policy can be used."""
-    found = [*_routes(policy), *_order(policy)]
+    found = [*_routes(policy), *_order(policy), *_break_glass(policy)]
     for name, stage in policy.stages.items():
         found += _stage(name, stage)
     within = policy.changes.within
     if within.wall().total_seconds() % 3600:
         found.append(Problem(("changes", "within"), "write whole hours, such as 10d or 36h"))
     return found
+
+
+def owner_problems(policy: Policy) -> Iterator[Problem]:
+    """Yield where the owner of the data would not be asked, or not decide.
+
+    For policies of pipelines whose requests are about what somebody owns: neither a rule nor a
+    deadline may say yes in the owner's place.
+    """
+    for index, route in enumerate(policy.routes):
+        here: Path = ("routes", index)
+        if route.approve is not None:
+            text = "no rule approves here: the owner of the data is always asked; use stages"
+            yield Problem((*here, "approve"), text)
+        known = [policy.stages[name] for name in route.stages or () if name in policy.stages]
+        if route.stages is not None and not any(map(_asks_owner, known)):
+            text = (
+                "the owner of the data is not asked; add a stage with a group of which the only "
+                f"reviewers are {{owner_of: {OWNED}}}"
+            )
+            yield Problem((*here, "stages"), text)
+    for name, stage in policy.stages.items():
+        if not _asks_owner(stage):
+            continue
+        silence = "the owner's silence is no approval; write reject or expire"
+        if stage.deadline.then is DeadlineAction.APPROVE:
+            yield Problem(("stages", name, "deadline", "then"), silence)
+        if stage.deadline.finally_ == "approve":
+            yield Problem(("stages", name, "deadline", "finally"), silence)
+        if stage.when_stuck is StuckAction.APPROVE:
+            text = "without the owner nothing is approved; write escalate or reject"
+            yield Problem(("stages", name, "when_stuck"), text)
+
+
+def unowned_problems(policy: Policy) -> Iterator[Problem]:
+    """Yield where a policy names an owner though what its requests are about has none."""
+    for name, stage in policy.stages.items():
+        lists = [
+            *(
+                (("groups", i, "reviewers"), group.reviewers)
+                for i, group in enumerate(stage.groups)
+            ),
+            *((("escalation", i, "to"), level.to) for i, level in enumerate(stage.escalation)),
+        ]
+        for path, selectors in lists:
+            for place, selector in enumerate(selectors):
+                if selector.owner_of is not None:
+                    text = "what these requests are about has no owner; name somebody else"
+                    yield Problem(("stages", name, *path, place), text)
+
+
+def _asks_owner(stage: Stage) -> bool:
+    return any(
+        all(selector.owner_of is not None for selector in group.reviewers) for group in stage.groups
+    )
+
+
+def _break_glass(policy: Policy) -> Iterator[Problem]:
+    rule = policy.break_glass
+    if rule is None:
+        return
+    if rule.at_most.wall() < timedelta(minutes=1):
+        yield Problem(("break_glass", "at_most"), "write at least 1m")
+    for field in ("by", "tell"):
+        for place, selector in enumerate(getattr(rule, field)):
+            if selector.manager_of or selector.deputy_of or selector.owner_of:
+                text = "name people by person, role or group here"
+                yield Problem(("break_glass", field, place), text)
 
 
 def _routes(policy: Policy) -> Iterator[Problem]:

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from pydantic import JsonValue
 
-from placet.domain.case import Case, Step
+from placet.domain.case import Case, Ending, Step
 from placet.domain.deciding import (
     decided,
     end,
@@ -25,7 +25,7 @@ from placet.domain.review import Actor
 from placet.domain.revoking import concerned
 from placet.domain.stage import OpenStage
 from placet.domain.text import problem_text
-from placet.domain.vocabulary import DecidedBy, EffectState, Kind, Status
+from placet.domain.vocabulary import DecidedBy, EffectState, EndReason, Kind, Status
 from placet.domain.voting import count_held
 
 __all__ = [
@@ -91,6 +91,10 @@ def record_plan(draft: Draft, plan: Plan) -> None:
         data["scope"] = plan.scope
     if plan.effect_at is not None:
         data["effect_at"] = utc(plan.effect_at)
+    if plan.effect_after_minutes:
+        data["effect_after_minutes"] = plan.effect_after_minutes
+    if plan.kept_out:
+        data["kept_out"] = [person.id for person in plan.kept_out]
     draft.record(Kind.PLANNED, data=data)
 
 
@@ -167,14 +171,19 @@ def _shown(seat: Seat) -> JsonValue:
 
 
 def timers_fired(case: Case, now: datetime) -> Step:
-    """Do what is due by ``now``: remind, escalate, extend, decide, let the effect begin."""
+    """Do what is due by ``now``: remind, escalate, extend, decide, let the effect begin or end."""
     draft = Draft(case, now)
     if case.changes_due is not None and case.changes_due <= now:
         reason = "the requested changes did not come in time"
         end(draft, Status.EXPIRED, DecidedBy.TIMEOUT, reason)
-    elif case.effect_due is not None and case.effect_due <= now:
-        draft.set(effect=EffectState.PENDING)
-        draft.record(Kind.EFFECT_DUE)
+    elif (due := case.effect_due) is not None and due <= now:
+        if case.effect is EffectState.WAITING:
+            draft.set(effect=EffectState.PENDING)
+            draft.record(Kind.EFFECT_DUE)
+        else:
+            ending = Ending(at=due, why=EndReason.EXPIRED)
+            draft.set(effect=EffectState.ENDING, ending=ending)
+            draft.record(Kind.EFFECT_OVER)
     elif case.stage is not None:
         _stage_timers(draft)
     return draft.done()
@@ -258,13 +267,28 @@ def notice_failed(case: Case, undelivered: Undelivered, now: datetime) -> Step:
 def effect_ended(case: Case, result: EffectResult, now: datetime) -> Step:
     """Take that the effect is done, or was stopped; its own transaction has recorded it."""
     draft = Draft(case, now)
-    draft.set(effect=EffectState.STOPPED if result.stopped else EffectState.DONE)
     if result.stopped:
+        draft.set(effect=EffectState.STOPPED)
         draft.notify(NoticeKind.EFFECT_STOPPED, concerned(case), result.summary)
-    elif case.stopping:
+    elif result.until is not None:
+        _in_force(draft, result, result.until)
+    else:
+        draft.set(effect=EffectState.DONE)
+    if case.stopping and not result.stopped:
         text = f"it was done before it could be stopped: {result.summary}"
         draft.notify(NoticeKind.EFFECT_DONE, concerned(case), text)
     return draft.done()
+
+
+def _in_force(draft: Draft, result: EffectResult, until: datetime) -> None:
+    """Let it last; whoever has asked to stop it meanwhile wants it ended."""
+    draft.set(effect=EffectState.IN_FORCE, effect_until=until)
+    if draft.case.stopping:
+        ending = Ending(at=draft.now, why=EndReason.WITHDRAWN, reason="stopped too late")
+        draft.set(effect=EffectState.ENDING, ending=ending)
+    else:
+        text = f"{result.summary}; until {utc(until)}"
+        draft.notify(NoticeKind.IN_FORCE, concerned(draft.case), text)
 
 
 def effect_failed(case: Case, problem: str, now: datetime) -> Step:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import datetime
 
+from placet.domain.breaking import break_glass
 from placet.domain.case import REMEMBERED_ANSWERS, Case, Remembered, Step
 from placet.domain.changing import edited, may_edit, resubmitted
 from placet.domain.deciding import too_late, unstick, withdraw
@@ -149,6 +150,8 @@ def _take(draft: Draft, call: Call) -> str:
             return _withdraw(draft, call)
         case Action.REASSIGN:
             return reassign(draft, call, person)
+        case Action.BREAK_GLASS:
+            return break_glass(draft, call, person)
         case Action.COMMENT:
             draft.record(Kind.COMMENTED, call=call)
             return "the comment is recorded"

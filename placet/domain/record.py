@@ -53,6 +53,9 @@ class NoticeKind(StrEnum):
     EFFECT_FAILED = "effect_failed"
     EFFECT_STOPPED = "effect_stopped"
     REVOKED = "revoked"
+    IN_FORCE = "in_force"
+    EFFECT_ENDED = "effect_ended"
+    GLASS_BROKEN = "glass_broken"
 
 
 class Undelivered(Stored):

@@ -27,6 +27,8 @@ class Actor(Stored):
         later_stage: The first stage after the current one in which this person would have a seat.
         target: For ``reassign``: whom ``to`` names; None for nobody.
         source: For ``reassign``: whom ``from`` names; None for nobody.
+        breaks_glass: For ``break_glass``: whether the policy lets this person do it.
+        alarms: For ``break_glass``: whom the policy has told of it.
     """
 
     claimed: str
@@ -37,6 +39,8 @@ class Actor(Stored):
     later_stage: str | None = None
     target: PersonRef | None = None
     source: PersonRef | None = None
+    breaks_glass: bool = False
+    alarms: tuple[PersonRef, ...] = ()
 
 
 class Review(Stored):

@@ -1,20 +1,20 @@
-"""Takes an approval back: an effect that waits never runs, and one that runs is stopped."""
+"""Takes an approval back: what waits never runs, what runs is stopped, what is in force ends."""
 
 from pydantic import JsonValue
 
-from placet.domain.case import Case
+from placet.domain.case import Case, Ending
 from placet.domain.deciding import permit_id
 from placet.domain.draft import Draft
 from placet.domain.plan import PersonRef
 from placet.domain.record import NoticeKind
 from placet.domain.review import ADMINISTRATOR, Call, RefusedError
-from placet.domain.vocabulary import Action, EffectState, Kind, Refusal
+from placet.domain.vocabulary import Action, EffectState, EndReason, Kind, Refusal
 
 
 def take_back(
     draft: Draft, call: Call | None = None, *, channel: str | None = None, reason: str = ""
 ) -> str:
-    """Revoke what waits, or ask for what runs to be stopped; the case is revocable.
+    """Revoke what waits, stop what runs, end what is in force; the case is revocable.
 
     Args:
         draft: The step.
@@ -35,13 +35,22 @@ def take_back(
         text = f"revoked: {why}" if why else "revoked"
         draft.notify(NoticeKind.REVOKED, concerned(case), text)
         return "the approval is revoked; nothing will be carried out"
+    if case.effect is EffectState.IN_FORCE:
+        said = reason or (call.message.reason if call else "")
+        draft.set(
+            effect=EffectState.ENDING,
+            ending=Ending(at=draft.now, why=EndReason.WITHDRAWN, reason=said),
+        )
+        data["effect"] = EffectState.ENDING.value
+        draft.record(Kind.STOP_REQUESTED, call=call, channel=channel, reason=reason, data=data)
+        return "it is being ended"
     draft.set(stopping=True)
     draft.record(Kind.STOP_REQUESTED, call=call, channel=channel, reason=reason, data=data)
     return "it is being stopped; what has been done until then stays"
 
 
 def may_take_back(case: Case, call: Call) -> None:
-    """Let only those take an approval back who asked for it, gave it, or administer.
+    """Let only those take an approval back who asked for it, gave it, got it, or administer.
 
     Raises:
         RefusedError: The caller is none of them.
@@ -51,14 +60,15 @@ def may_take_back(case: Case, call: Call) -> None:
     if person is None or (person.id not in allowed and ADMINISTRATOR not in call.actor.roles):
         raise RefusedError(
             Refusal.NOT_REQUESTER,
-            "only the requester, somebody who approved it, or an administrator can take the "
+            "only the requester, whom it is for, who approved it, or an administrator can take the "
             f"approval back; ask {case.known_plan().requester.name}",
         )
 
 
 def concerned(case: Case) -> tuple[PersonRef, ...]:
-    """Return the requester and those whose approval counted, or on whose behalf it did."""
-    people = [case.known_plan().requester]
+    """Return who asked, whom it is for, and those whose approval counted, for others or not."""
+    plan = case.known_plan()
+    people = [plan.requester, *plan.kept_out]
     for review in case.reviews:
         if review.counts and review.action is Action.APPROVE:
             people += [review.person, *([review.on_behalf_of] if review.on_behalf_of else [])]

@@ -1,9 +1,9 @@
 """Who may review a stage right now: the policy's selectors applied to the directory.
 
-Four rules have no exception. The requester holds no seat and stands in for nobody, under any
-address; what the requester delegates gives nobody a seat; who has left holds no seat; and somebody
-who reviewed a stage that must be decided by other people does not review this one. Delegation is
-followed one step: a delegate's own delegates may not act.
+Four rules have no exception. The requester, and whom the request is for, hold no seat and stand in
+for nobody, under any address; what they delegate gives nobody a seat; who has left holds no seat;
+and somebody who reviewed a stage that must be decided by other people does not review this one.
+Delegation is followed one step: a delegate's own delegates may not act.
 """
 
 from collections.abc import Iterable, Mapping
@@ -18,11 +18,31 @@ _REQUESTER = "requester"
 _REVIEWERS = "reviewers"
 
 
+def named(selectors: Iterable[Selector], directory: Directory) -> list[Person]:
+    """Return the active people whom ``person``, ``role`` and ``group`` selectors name."""
+    found: dict[Person, None] = {}
+    for selector in selectors:
+        for person in _directly_named(selector, directory):
+            if person.active:
+                found[person] = None
+    return list(found)
+
+
+def _directly_named(selector: Selector, directory: Directory) -> list[Person]:
+    if selector.role is not None:
+        return list(directory.with_role(selector.role))
+    if selector.group is not None:
+        return list(directory.members_of(selector.group))
+    person = directory.resolve(selector.person or "")
+    return [] if person is None else [person]
+
+
 def roster(  # noqa: PLR0913 - each is a separate fact about one moment.
     stage: StagePlan,
     directory: Directory,
     *,
     requester: PersonRef,
+    kept_out: Iterable[PersonRef] = (),
     pipeline: str,
     now: datetime,
     earlier: Mapping[str, frozenset[str]] | None = None,
@@ -35,6 +55,7 @@ def roster(  # noqa: PLR0913 - each is a separate fact about one moment.
         stage: The stage as planned.
         directory: As it is now.
         requester: Who asks; every person any of their spellings resolves to is kept out.
+        kept_out: Whom it is for, likewise.
         pipeline: Limits delegations that name pipelines.
         now: An aware instant.
         earlier: Stage name to the ids of the people who reviewed it, or on whose behalf.
@@ -52,6 +73,7 @@ def roster(  # noqa: PLR0913 - each is a separate fact about one moment.
         stage=stage,
         directory=directory,
         requester=requester,
+        kept_out=tuple(kept_out),
         pipeline=pipeline,
         now=now,
         earlier=earlier or {},
@@ -85,6 +107,7 @@ class _Moment:
     stage: StagePlan
     directory: Directory
     requester: PersonRef
+    kept_out: tuple[PersonRef, ...]
     pipeline: str
     now: datetime
     earlier: Mapping[str, frozenset[str]]
@@ -92,24 +115,27 @@ class _Moment:
     involved: dict[Person, None] = field(default_factory=dict)
 
     @cached_property
-    def _requesters(self) -> frozenset[str]:
-        named = (self.directory.resolve(t) for t in (self.requester.id, self.requester.address))
-        return frozenset({self.requester.id, *(p.id for p in named if p is not None)})
+    def _interested(self) -> frozenset[str]:
+        refs = (self.requester, *self.kept_out)
+        named = (self.directory.resolve(told) for ref in refs for told in (ref.id, ref.address))
+        return frozenset(
+            {*(ref.id for ref in refs), *(person.id for person in named if person is not None)}
+        )
 
     @cached_property
-    def _kept_out(self) -> frozenset[str]:
+    def _barred(self) -> frozenset[str]:
         reviewed = (self.earlier.get(name, frozenset()) for name in self.stage.distinct_from)
-        return self._requesters.union(*reviewed)
+        return self._interested.union(*reviewed)
 
     def may_act(self, person: Person) -> bool:
-        return person.active and person.id not in self._kept_out
+        return person.active and person.id not in self._barred
 
     def heir(self, person: Person) -> Person:
         """Return who has this person's seat after every hand-over.
 
         Somebody who is kept out hands nothing on: they would be choosing a reviewer.
         """
-        if person.id in self._kept_out:
+        if person.id in self._barred:
             return person
         seen = {person.id}
         last = person
@@ -130,22 +156,17 @@ class _Moment:
 
     def _named_by(self, selector: Selector, reviewers: Iterable[Person]) -> list[Person]:
         directory = self.directory
-        if selector.role is not None:
-            return list(directory.with_role(selector.role))
-        if selector.group is not None:
-            return list(directory.members_of(selector.group))
         if selector.manager_of is not None:
             bases = self._bases(selector.manager_of, reviewers)
             return [p for base in bases if (p := directory.manager_of(base)) is not None]
         if selector.deputy_of is not None:
             bases = self._bases(selector.deputy_of, reviewers)
             return [p for base in bases if (p := directory.deputy_of(base)) is not None]
-        named = directory.resolve(selector.person or "")
-        return [] if named is None else [named]
+        return _directly_named(selector, directory)
 
     def _bases(self, named: str, reviewers: Iterable[Person]) -> list[Person]:
         if named == _REVIEWERS:
-            return [person for person in reviewers if person.id not in self._requesters]
+            return [person for person in reviewers if person.id not in self._interested]
         asked = self.requester.id if named == _REQUESTER else named
         person = self.directory.resolve(asked)
         return [] if person is None else [person]

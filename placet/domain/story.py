@@ -34,7 +34,8 @@ def details(case: Case) -> str:
     if case.outcome is not None:
         lines.append(f"- outcome: {case.outcome.kind.value} by {case.outcome.by.value}")
     if case.effect is not None:
-        lines.append(f"- {case.effect_name}: {case.effect.value}")
+        until = f" until {utc(case.effect_due)}" if case.effect_due else ""
+        lines.append(f"- {case.effect_name}: {case.effect.value.replace('_', ' ')}{until}")
     return "\n".join(lines)
 
 

@@ -40,11 +40,16 @@ class Kind(StrEnum):
     EFFECT_DUE = "timer:effect:due"
     REVOKED = "person:effect:revoked"
     STOP_REQUESTED = "person:effect:stop_requested"
+    EFFECT_OVER = "timer:effect:over"
+    GLASS_BROKEN = "person:glass:broken"
+    FOLLOWED = "system:case:followed"
+    FOLLOWER_ENDED = "system:case:follower_ended"
     NOTIFIED = "system:notice:sent"
     NOTICE_FAILED = "system:notice:failed"
     PERMIT_CONSUMED = "effect:permit:consumed"
     EFFECT_DONE = "effect:run:done"
     EFFECT_STOPPED = "effect:run:stopped"
+    EFFECT_ENDED = "effect:run:ended"
     EFFECT_FAILED = "effect:run:failed"
     PAYMENT_REJECTED = "bank:payment:rejected"
     PAYMENT_SETTLED = "bank:payment:settled"
@@ -75,6 +80,7 @@ class DecidedBy(StrEnum):
     RULE = "rule"
     TIMEOUT = "timeout"
     SYSTEM = "system"
+    BREAK_GLASS = "break-glass"
 
 
 class Action(StrEnum):
@@ -87,12 +93,18 @@ class Action(StrEnum):
     WITHDRAW = "withdraw"
     COMMENT = "comment"
     REASSIGN = "reassign"
+    BREAK_GLASS = "break_glass"
     RESUBMIT = "resubmit"
 
     @property
     def reviews(self) -> bool:
         """Say whether this is a reviewer's verdict on what they were shown."""
         return self in {Action.APPROVE, Action.REJECT, Action.REQUEST_CHANGES, Action.EDIT}
+
+    @property
+    def judges(self) -> bool:
+        """Say whether this is about exactly what its sender was shown."""
+        return self.reviews or self is Action.BREAK_GLASS
 
     @property
     def changes(self) -> bool:
@@ -117,6 +129,8 @@ class Refusal(StrEnum):
     WAITING_FOR_CHANGES = "waiting_for_changes"
     ROUNDS_EXHAUSTED = "rounds_exhausted"
     EDITS_NOT_ALLOWED = "edits_not_allowed"
+    BREAK_GLASS_NOT_ALLOWED = "break_glass_not_allowed"
+    REASON_MISSING = "reason_missing"
     DECISION_ID_REUSED = "decision_id_reused"
     BAD_REASSIGNMENT = "bad_reassignment"
     BAD_REQUEST = "bad_request"
@@ -126,7 +140,8 @@ class EffectState(StrEnum):
     """How far the effect of an approved case has come.
 
     It waits for its time, or is pending at once. What waits can be revoked; what is pending may be
-    stopped half-way.
+    stopped half-way. What lasts is in force until its time is over or somebody ends it; it is then
+    ending until it is ended, or undone as if it had never been.
     """
 
     WAITING = "waiting"
@@ -135,3 +150,14 @@ class EffectState(StrEnum):
     FAILED = "failed"
     REVOKED = "revoked"
     STOPPED = "stopped"
+    IN_FORCE = "in_force"
+    ENDING = "ending"
+    ENDED = "ended"
+    UNDONE = "undone"
+
+
+class EndReason(StrEnum):
+    """Why something in force ends."""
+
+    EXPIRED = "expired"
+    WITHDRAWN = "withdrawn"

@@ -114,6 +114,10 @@ def may_review(case: Case, call: Call, person: PersonRef) -> None:
         raise RefusedError(
             Refusal.OWN_REQUEST, "nobody reviews their own request; somebody else has to"
         )
+    if plan.is_for(person.id):
+        raise RefusedError(
+            Refusal.OWN_REQUEST, "nobody reviews what is for themselves; somebody else has to"
+        )
     if case.status is Status.CHANGES_REQUESTED:
         raise RefusedError(
             Refusal.WAITING_FOR_CHANGES,

@@ -20,7 +20,11 @@ _SUBJECTS = {
     NoticeKind.EFFECT_FAILED: "Approved, but it could not be carried out",
     NoticeKind.EFFECT_STOPPED: "Stopped half-way",
     NoticeKind.REVOKED: "The approval was taken back",
+    NoticeKind.IN_FORCE: "Done, for a time",
+    NoticeKind.EFFECT_ENDED: "Over",
+    NoticeKind.GLASS_BROKEN: "ALARM: carried out before anybody has reviewed it",
 }
+_SHOWS = {NoticeKind.EDITED, NoticeKind.IN_FORCE, NoticeKind.GLASS_BROKEN}
 _ASKS = {NoticeKind.REVIEW_WANTED, NoticeKind.REMINDER, NoticeKind.ESCALATION}
 
 
@@ -50,7 +54,7 @@ def message(notice: Notice) -> str:
         lines += ["", *_how(notice)]
     if notice.kind is NoticeKind.CHANGES_REQUESTED:
         lines += ["", f"Change it, then: placet resubmit {_argument(notice)} FILE"]
-    if notice.kind is NoticeKind.EDITED:
+    if notice.kind in _SHOWS:
         lines += ["", f"Look at it:  placet show {_argument(notice)}"]
     if notice.kind is NoticeKind.EDIT_PROPOSED:
         lines += ["", *_proposed(notice)]

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, TypeVar
@@ -14,6 +14,7 @@ from placet.domain.facts import FactKind, Facts
 from placet.domain.finding import Finding
 from placet.domain.ledger_rows import PublicationRow
 from placet.domain.money import RateTable
+from placet.domain.plan import Selector
 from placet.domain.policy import Policy
 
 T = TypeVar("T")
@@ -111,7 +112,11 @@ class Prepared:
         findings: What its checks found, for reviewers.
         scope: What the effect will touch, as it is now.
         effect_at: When the effect is to run; None for at once.
+        effect_after: How long after the approval the effect is to run.
         made: Files that were made of the request, to be kept beside it.
+        owners: Who owns what it is about, by ``person``, ``role`` or ``group``.
+        kept_out: Addresses of those whom it is for, who may not review it; those of people whom the
+            directory does not know are of no account.
     """
 
     request: Model
@@ -124,7 +129,10 @@ class Prepared:
     findings: tuple[Finding, ...] = ()
     scope: Mapping[str, JsonValue] = field(default_factory=dict)
     effect_at: datetime | None = None
+    effect_after: timedelta = timedelta(0)
     made: tuple[File, ...] = ()
+    owners: tuple[Selector, ...] = ()
+    kept_out: tuple[str, ...] = ()
 
 
 Prepare = Callable[[Any, Surroundings], Awaitable[Prepared]]
@@ -195,6 +203,10 @@ class Door:
         read: Reads it from what is no JSON file, where its people write something else.
         preview: Shows it to those who review it, where there is something to look at.
         suffixes: How the names end of what ``read`` reads, such as ``.md``; empty for a directory.
+        owners: Reads from the directory of the policies who owns what its requests may be about:
+            the owner always reviews them. None where nothing has an owner.
+        reviewed_afterwards: Whether it has a review after the fact, so that a policy may let
+            somebody break the glass.
     """
 
     prepare: Prepare
@@ -203,6 +215,8 @@ class Door:
     read: Read | None = None
     preview: Preview | None = None
     suffixes: tuple[str, ...] = ()
+    owners: Callable[[Path], tuple[Selector, ...]] | None = None
+    reviewed_afterwards: bool = False
 
 
 MakeEffects = Callable[..., Sequence[Callable[..., Any]]]

@@ -4,7 +4,7 @@ A policy file that loads is well formed. Here it is held against the directory a
 every stage is tried with everybody who could ask.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -19,7 +19,7 @@ from placet.domain.plan import (
     StagePlan,
     StuckAction,
 )
-from placet.domain.planning import later, schedule, stage_plan
+from placet.domain.planning import later, schedule, stage_plan, with_owners
 from placet.domain.policy import Policy, PolicySnapshot, Stage
 from placet.domain.problems import Problem, suggestion
 from placet.domain.roster import roster
@@ -59,22 +59,30 @@ class Finding:
         return cls(Severity.WARNING, Problem(path, message))
 
 
-def check(snapshot: PolicySnapshot, directory: Directory, now: datetime) -> list[Finding]:
+def check(
+    snapshot: PolicySnapshot,
+    directory: Directory,
+    now: datetime,
+    owners: Sequence[Selector] = (),
+) -> list[Finding]:
     """Return everything that is wrong or surprising, errors first.
 
     Args:
         snapshot: A policy that loaded.
         directory: The people it is meant for.
         now: An aware instant from which timers are tried and delegations are looked at.
+        owners: Everybody who owns anything its requests may be about. Without them nobody can say
+            whether the owners' stages have enough people.
     """
     policy = snapshot.policy
     found = [*_routes(policy), *_edits(policy)]
     for name, stage in policy.stages.items():
-        trial = _Trial(policy, name, stage, directory, now)
+        trial = _Trial(policy, name, stage, directory, now, owners)
         found += _selectors(trial)
-        found += _seats(trial)
-        found += _distinct(trial)
-        found += _assurance(trial)
+        if not trial.ownerless:
+            found += _seats(trial)
+            found += _distinct(trial)
+            found += _assurance(trial)
         found += _timers(trial, snapshot)
         found += _silence(trial)
     return sorted(found, key=lambda finding: finding.severity is not Severity.ERROR)
@@ -113,17 +121,29 @@ def _edits(policy: Policy) -> Iterator[Finding]:
 class _Trial:
     """One stage, tried with everybody who could ask."""
 
-    def __init__(
-        self, policy: Policy, name: str, stage: Stage, directory: Directory, now: datetime
+    def __init__(  # noqa: PLR0913, PLR0917 - a private helper of one caller
+        self,
+        policy: Policy,
+        name: str,
+        stage: Stage,
+        directory: Directory,
+        now: datetime,
+        owners: Sequence[Selector],
     ) -> None:
         self.policy = policy
         self.stage = stage
         self.directory = directory
         self.now = now
         self.here: Path = ("stages", name)
-        self.plan = stage_plan(name, stage)
+        self.owners = owners
+        plan = stage_plan(name, stage)
+        self.ownerless = not owners and _names_owner(plan)
+        self.plan = self.owned(plan)
         self.requesters = [person for person in directory.people if person.active]
         self.rosters = [(person, self.roster(self.plan, person)) for person in self.requesters]
+
+    def owned(self, plan: StagePlan) -> StagePlan:
+        return with_owners(plan, self.owners) if self.owners else plan
 
     def roster(self, plan: StagePlan, requester: Person) -> Roster:
         return roster(
@@ -133,6 +153,12 @@ class _Trial:
             pipeline=self.policy.pipeline,
             now=self.now,
         )
+
+
+def _names_owner(plan: StagePlan) -> bool:
+    groups = [selector for group in plan.groups for selector in group.reviewers]
+    levels = [selector for level in plan.ladder for selector in level.to]
+    return any(selector.owner_of for selector in (*groups, *levels))
 
 
 def _selectors(trial: _Trial) -> Iterator[Finding]:
@@ -219,7 +245,7 @@ def _ladder(trial: _Trial) -> Iterator[Finding]:
 def _distinct(trial: _Trial) -> Iterator[Finding]:
     """Say where the same people would be needed twice."""
     for place, other_name in enumerate(trial.stage.distinct_from):
-        other = stage_plan(other_name, trial.policy.stages[other_name])
+        other = trial.owned(stage_plan(other_name, trial.policy.stages[other_name]))
         impossible = []
         possible = False
         for requester, found in trial.rosters:

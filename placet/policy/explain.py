@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import JsonValue
 
+from placet.domain.calendar import Span
 from placet.domain.plan import (
     Assurance,
     DeadlineAction,
@@ -18,6 +19,7 @@ from placet.domain.plan import (
     TakeOver,
 )
 
+_DAY = 24 * 60
 _ENDS = {
     DeadlineAction.APPROVE: "is approved",
     DeadlineAction.REJECT: "is rejected",
@@ -60,10 +62,7 @@ def _lines(plan: Plan, openings: Sequence[Opening], zone: ZoneInfo) -> Iterator[
     yield f"  policy    {plan.policy.id} version {plan.policy.version} ({plan.policy.digest[:12]})"
     yield f"  route     {plan.route}"
     yield f"  because   {plan.why}"
-    if plan.effect_at is not None:
-        yield f"  waits     until {_instant(plan.effect_at, zone)}"
-    for line in scope_lines(plan.scope):
-        yield f"  touches   {line}"
+    yield from _effect(plan, zone)
     for finding in plan.findings:
         yield f"  found     {finding.where}: {finding.message} ({finding.kind})"
     if plan.decision is not None:
@@ -82,6 +81,22 @@ def _lines(plan: Plan, openings: Sequence[Opening], zone: ZoneInfo) -> Iterator[
             if index > 0:
                 yield "  (people and times as if it opened now)"
             yield from _stage(stage, openings[index], zone)
+
+
+def _effect(plan: Plan, zone: ZoneInfo) -> Iterator[str]:
+    """Say when the effect runs, what it touches, whom it is for, and who may have it at once."""
+    if plan.effect_at is not None:
+        yield f"  waits     until {_instant(plan.effect_at, zone)}"
+    if plan.effect_after_minutes:
+        yield f"  waits     {_length(plan.effect_after_minutes)} after the approval"
+    if plan.kept_out:
+        yield f"  for       {', '.join(map(_person, plan.kept_out))}, who may not review it"
+    if plan.break_glass is not None:
+        by = " or ".join(str(selector) for selector in plan.break_glass.by)
+        most = _length(plan.break_glass.at_most_minutes)
+        yield f"  at once   by {by}, for at most {most}, reviewed afterwards"
+    for line in scope_lines(plan.scope):
+        yield f"  touches   {line}"
 
 
 def _stage(stage: StagePlan, opening: Opening, zone: ZoneInfo) -> Iterator[str]:
@@ -124,6 +139,11 @@ def _timers(stage: StagePlan, opening: Opening, zone: ZoneInfo) -> Iterator[str]
     for what, waiting in later:
         yield f"  when stuck or escalated  {what}"
         yield from _people(waiting)
+
+
+def _length(minutes: int) -> str:
+    """Return a length of time as policy files write it."""
+    return str(Span(minutes // _DAY, minutes % _DAY))
 
 
 def _people(seats: Sequence[Seat]) -> Iterator[str]:

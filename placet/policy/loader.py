@@ -19,13 +19,13 @@ from placet.domain.facts import FactKind
 from placet.domain.money import RateTable
 from placet.domain.plan import PolicyRef
 from placet.domain.policy import CalendarRule, Policy, PolicySnapshot
-from placet.domain.policy_rules import policy_problems
+from placet.domain.policy_rules import owner_problems, policy_problems, unowned_problems
 from placet.domain.problems import Problem, suggestion
 from placet.policy.conditions import ConditionError, check_condition
 from placet.policy.files import Document, FileError, model_from, read
 from placet.policy.reload import Reloading
 from placet.policy.service import KeptPolicy
-from placet.registry import known_facts
+from placet.registry import known_facts, pipeline_named
 
 DIRECTORY_FILE = "directory.yaml"
 RATES_FILE = "rates.yaml"
@@ -141,7 +141,12 @@ def load_policy(
         FileError: With every mistake and its place.
     """
     policy = model_from(document, Policy)
-    problems = [*policy_problems(policy), *_conditions(policy, known), *_patterns(policy)]
+    problems = [
+        *policy_problems(policy),
+        *_conditions(policy, known),
+        *_of_pipeline(policy),
+        *_patterns(policy),
+    ]
     if problems:
         raise document.error(problems)
     return policy
@@ -162,6 +167,18 @@ def _conditions(
         except ConditionError as error:
             problems.append(Problem(("routes", index, "when"), str(error)))
     return problems
+
+
+def _of_pipeline(policy: Policy) -> Iterator[Problem]:
+    """Yield what this policy may not say because of what its pipeline is."""
+    kind = pipeline_named(policy.pipeline)
+    if kind is None or kind.door.owners is None:
+        yield from unowned_problems(policy)
+    else:
+        yield from owner_problems(policy)
+    if policy.break_glass is not None and not (kind and kind.door.reviewed_afterwards):
+        text = "these requests have no review afterwards; take it out"
+        yield Problem(("break_glass",), text)
 
 
 def _patterns(policy: Policy) -> Iterator[Problem]:

@@ -15,6 +15,7 @@ from placet.domain.facts import FactKind
 from placet.domain.people import Delegation, DirectoryFile, Person, Window
 from placet.domain.plan import Threshold
 from placet.domain.policy import (
+    BreakGlassRule,
     CalendarRule,
     Changes,
     Deadline,
@@ -84,6 +85,7 @@ _POLICY_PARTS: tuple[tuple[str, type[BaseModel]], ...] = (
     ("`escalation` of a stage", Level),
     ("`deadline` of a stage", Deadline),
     ("`changes`", Changes),
+    ("`break_glass`", BreakGlassRule),
     ("`checks`", ContentRules),
     ("`forbidden` of the checks", ForbiddenPattern),
 )

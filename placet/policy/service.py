@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -99,12 +99,13 @@ def restore_snapshot(stored: bytes, policy_digest: str) -> PolicySnapshot:
         ) from None
 
 
-def make_plan(
+def make_plan(  # noqa: PLR0913 - each is a separate fact about one revision.
     snapshot: PolicySnapshot,
     prepared: Prepared,
     kinds: Mapping[str, FactKind],
     *,
     requester: PersonRef,
+    kept_out: Sequence[PersonRef] = (),
     policy_digest: str | None = None,
 ) -> Plan:
     """Apply a policy to one revision of a request.
@@ -114,6 +115,7 @@ def make_plan(
         prepared: The revision, as its pipeline understood it.
         kinds: The pipeline's facts and their types.
         requester: Who asks; ``directory.require(address).ref()`` makes sure they exist.
+        kept_out: Whom it is for, see :func:`refs_of`.
         policy_digest: The digest of the snapshot where it is known; else it is computed.
 
     Raises:
@@ -134,7 +136,16 @@ def make_plan(
         findings=prepared.findings,
         scope=prepared.scope,
         effect_at=prepared.effect_at,
+        effect_after=prepared.effect_after,
+        owners=prepared.owners,
+        kept_out=kept_out,
     )
+
+
+def refs_of(addresses: Iterable[str], directory: Directory) -> tuple[PersonRef, ...]:
+    """Return whom the directory knows among ``addresses``, each once."""
+    found = (directory.resolve(address) for address in addresses)
+    return tuple({person.id: person.ref() for person in found if person is not None}.values())
 
 
 def open_stage(  # noqa: PLR0913 - each is a separate fact about one moment.

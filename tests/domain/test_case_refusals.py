@@ -252,6 +252,8 @@ def test_every_refusal_has_a_row_or_a_test_of_its_own() -> None:
         Refusal.BAD_ATTESTATION,
         Refusal.BAD_REQUEST,
         Refusal.EDITS_NOT_ALLOWED,
+        Refusal.BREAK_GLASS_NOT_ALLOWED,
+        Refusal.REASON_MISSING,
     }
     assert {row[0] for row in ROWS} | others == set(Refusal)
 

@@ -17,7 +17,16 @@ def test_the_page_is_current() -> None:
 
 def test_every_field_of_a_policy_is_explained() -> None:
     page = reference()
-    for name in ("Policy", "CalendarRule", "Route", "Stage", "Group", "Level", "Deadline"):
+    for name in (
+        "Policy",
+        "CalendarRule",
+        "Route",
+        "Stage",
+        "Group",
+        "Level",
+        "Deadline",
+        "BreakGlassRule",
+    ):
         model: type[BaseModel] = getattr(models, name)
         for field, info in model.model_fields.items():
             assert info.description, f"{name}.{field}"

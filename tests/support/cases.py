@@ -22,6 +22,7 @@ from placet.domain.orders import Assessment, AssessOrder, Claim
 from placet.domain.people import Directory
 from placet.domain.plan import (
     Assurance,
+    BreakGlass,
     DeadlineAction,
     Edits,
     GroupPlan,
@@ -53,7 +54,24 @@ AFTER_THE_OUTCOME = {
     Kind.EFFECT_DUE,
     Kind.REVOKED,
     Kind.STOP_REQUESTED,
+    Kind.EFFECT_OVER,
+    Kind.EFFECT_FAILED,
+    Kind.FOLLOWED,
+    Kind.FOLLOWER_ENDED,
 }
+_MAY_CHANGE = {
+    EffectState.WAITING: {EffectState.PENDING, EffectState.REVOKED},
+    EffectState.PENDING: {
+        EffectState.DONE,
+        EffectState.FAILED,
+        EffectState.STOPPED,
+        EffectState.IN_FORCE,
+        EffectState.ENDING,
+    },
+    EffectState.IN_FORCE: {EffectState.ENDING},
+    EffectState.ENDING: {EffectState.ENDED, EffectState.UNDONE, EffectState.FAILED},
+}
+"""What may become of an effect; what is not named here stays as it is."""
 
 Person = dict[str, Any]
 """A person as a directory's file has them."""
@@ -149,7 +167,10 @@ class World:
         stages: What the plan asks for.
         timers: By stage; the default for those not named.
         effect_after: How many hours after the beginning the effect is to run; None for at once.
+        grace: How many minutes after the approval the effect is to run.
         stoppable: Whether the effect can be stopped half-way.
+        kept_out: Ids of those whom it is for.
+        break_glass: Who may have it carried out at once.
         case: As it stands.
         records: All that it has left for the ledger.
         watch: Called with each step and the case before it.
@@ -162,7 +183,10 @@ class World:
     edits: Edits = Edits.NEVER
     effect: str | None = "payment"
     effect_after: float | None = None
+    grace: int = 0
     stoppable: bool = False
+    kept_out: tuple[str, ...] = ()
+    break_glass: BreakGlass | None = None
     now: datetime = BEGIN
     case: Case = field(init=False)
     records: list[Record] = field(default_factory=list)
@@ -203,6 +227,9 @@ class World:
             effect_at=(
                 None if self.effect_after is None else BEGIN + timedelta(hours=self.effect_after)
             ),
+            effect_after_minutes=self.grace,
+            kept_out=tuple(self.directory.require(each).ref() for each in self.kept_out),
+            break_glass=self.break_glass,
         )
 
     # What the gate does.
@@ -232,6 +259,7 @@ class World:
             plan,
             self.directory,
             requester=self.case.known_plan().requester,
+            kept_out=self.case.known_plan().kept_out,
             pipeline="expense",
             now=self.now,
             earlier={name: frozenset(who) for name, who in earlier.items()},
@@ -290,6 +318,8 @@ class World:
             request_id=case.request_id,
             digest=case.digest,
             requester=case.known_plan().requester,
+            kept_out=case.known_plan().kept_out,
+            break_glass=case.known_plan().break_glass,
             stages=() if case.outcome else case.known_plan().stages[case.stage_index :],
             is_open=case.stage is not None,
             now=self.now,
@@ -445,21 +475,20 @@ def _check_outcome(before: Case, step: Step) -> None:
     assert (told.reviews, told.revision) == (before.reviews, before.revision)
     assert {record.kind for record in step.records} <= AFTER_THE_OUTCOME
     if told.effect is not before.effect:
-        assert before.effect in {EffectState.WAITING, EffectState.PENDING}
-    if EffectState.REVOKED in {told.effect, before.effect}:
-        assert {before.effect, told.effect} <= {EffectState.WAITING, EffectState.REVOKED}
+        assert before.effect is not None
+        assert told.effect in _MAY_CHANGE[before.effect]
 
 
 def _check_people(case: Case) -> None:
-    requester = case.known_plan().requester.id
+    plan = case.known_plan()
     seen: set[tuple[str, str]] = set()
     for review in case.reviews:
         behind = {review.person.id, review.on_behalf_of.id if review.on_behalf_of else ""}
-        assert requester not in behind
+        assert not any(plan.is_for(each) for each in behind)
         if review.counts and review.action is not Action.REQUEST_CHANGES:
             assert (review.stage, review.person.id) not in seen
             seen.add((review.stage, review.person.id))
     reviewed = case.reviewers_by_stage
-    for plan in case.known_plan().stages:
-        for other in plan.distinct_from:
-            assert not set(reviewed.get(plan.name, [])) & set(reviewed.get(other, []))
+    for stage in plan.stages:
+        for other in stage.distinct_from:
+            assert not set(reviewed.get(stage.name, [])) & set(reviewed.get(other, []))

@@ -44,11 +44,12 @@ def add_to(app: typer.Typer) -> None:
         (comment, f'{_CASE} {_BOB} --reason "who was there?"'),
         (reassign, f"{_CASE} {_BOB} --to carol@example.com"),
         (withdraw, f'{_CASE} {_ALICE} --reason "paid twice"'),
+        (break_glass, f'access-orders-1f {_ALICE} --key alice.jwk --reason "the shop is down"'),
         (resubmit, f"{_CASE} changed.json {_ALICE}"),
         (edit, f'{_CASE} changed.json {_BOB} --reason "the tip was missing"'),
         (agree, f"{_CASE} {_ALICE}"),
     ):
-        name = command.__name__
+        name = command.__name__.replace("_", "-")
         app.command(name, epilog=example(f"{name} {line}"))(command)
 
 
@@ -110,10 +111,30 @@ def withdraw(
 ) -> int:
     """Take your own request back.
 
-    After the approval it revokes what waits for its time, and stops what can be stopped half-way:
-    the requester, who approved it and the role placet-admin may do so.
+    After the approval it revokes what waits for its time, stops what can be stopped half-way, and
+    ends what is in force: the requester, whom it is for, who approved it and the role placet-admin
+    may do so.
     """
     return _send(Action.WITHDRAW, case, who, reason, decision_id, no_wait, json)
+
+
+def break_glass(
+    case: Case,
+    who: Who,
+    reason: Reason,
+    decision_id: DecisionId = None,
+    digest: Digest = None,
+    key: Key = None,
+    no_wait: NoWait = False,
+    json: Json = False,
+) -> int:
+    """Have a case carried out before anybody has reviewed it.
+
+    Those whom its policy names may do so; everybody concerned is alarmed, and a review afterwards
+    ends it unless it is approved.
+    """
+    signed = {"digest": digest, "key": key}
+    return _send(Action.BREAK_GLASS, case, who, reason, decision_id, no_wait, json, **signed)
 
 
 def resubmit(

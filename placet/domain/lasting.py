@@ -1,0 +1,61 @@
+"""An effect that lasts is in force, once it is done, until its time or somebody ends it.
+
+Each public function is a transition ``(case, input, now) -> Step``.
+"""
+
+from datetime import datetime
+
+from placet.domain.case import Case, Step
+from placet.domain.deciding import permit_id
+from placet.domain.draft import Draft
+from placet.domain.orders import EffectResult, Followed, FollowerEnded
+from placet.domain.record import NoticeKind
+from placet.domain.revoking import concerned, take_back
+from placet.domain.text import problem_text
+from placet.domain.vocabulary import EffectState, Kind, Status
+
+REVIEW_AFTERWARDS = "review-afterwards"
+"""The channel by which the outcome of a review after the fact comes."""
+
+
+def ended(case: Case, result: EffectResult, now: datetime) -> Step:
+    """Take that what was in force has ended; its own transaction has recorded it."""
+    draft = Draft(case, now)
+    draft.set(effect=EffectState.UNDONE if result.undone else EffectState.ENDED)
+    draft.notify(NoticeKind.EFFECT_ENDED, concerned(case), result.summary)
+    return draft.done()
+
+
+def not_ended(case: Case, problem: str, now: datetime) -> Step:
+    """Record that what was in force cannot be ended by Placet, and tell everybody concerned."""
+    draft = Draft(case, now)
+    reason = problem_text(problem)
+    draft.set(effect=EffectState.FAILED)
+    draft.record(
+        Kind.EFFECT_FAILED,
+        reason=reason,
+        data={"permit": permit_id(case), "effect": EffectState.FAILED.value},
+    )
+    draft.notify(NoticeKind.EFFECT_FAILED, concerned(case), f"it was not ended: {reason}")
+    return draft.done()
+
+
+def followed(case: Case, by: Followed, now: datetime) -> Step:
+    """Record that another case has come of this one."""
+    draft = Draft(case, now)
+    draft.record(Kind.FOLLOWED, reason=by.why, data={"case": by.case})
+    return draft.done()
+
+
+def follower_ended(case: Case, report: FollowerEnded, now: datetime) -> Step:
+    """Take the outcome of the review after the fact: without a yes, what is in force ends."""
+    draft = Draft(case, now)
+    draft.record(
+        Kind.FOLLOWER_ENDED,
+        reason=report.reason,
+        data={"case": report.case, "outcome": report.outcome},
+    )
+    if report.outcome != Status.APPROVED.value and case.revocable:
+        reason = f"{report.case} was {report.outcome}: {report.reason}"
+        take_back(draft, channel=REVIEW_AFTERWARDS, reason=reason)
+    return draft.done()
