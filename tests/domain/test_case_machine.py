@@ -5,6 +5,7 @@ batches and alone, early, late, repeated and malformed; people who leave, return
 delegate; hand-overs, changes, edits and withdrawals; timers on time and after an outage.
 """
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -19,112 +20,32 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from placet.domain import lasting, progress
 from placet.domain.case import Case, Step
-from placet.domain.message import Malformed, Message, parse
-from placet.domain.plan import (
-    Assurance,
-    DeadlineAction,
-    Edits,
-    Seat,
-    Selector,
-    StagePlan,
-    StuckAction,
-    TakeOver,
-)
+from placet.domain.message import Malformed, Message
+from placet.domain.orders import EffectResult, FollowerEnded
+from placet.domain.plan import BreakGlass, Edits, Seat
 from placet.domain.review import Answer
 from placet.domain.stage import OpenStage
 from placet.domain.vocabulary import Action, DecidedBy, EffectState, Kind, Refusal, Status
-from tests.support.cases import Timers, World, away, digest, group, level, message, person, stage
-from tests.support.quorum import Voter, possible
-
-NAMES = ("ann", "bob", "cem", "dan", "eve", "rita")
-STAGES = ("first", "second", "third")
-MAX_ROUNDS = 2
-GONE = {Refusal.UNKNOWN_PERSON, Refusal.NOT_REVIEWER, Refusal.SEAT_FILLED}
-
-names = st.sampled_from(NAMES)
-others = st.sampled_from(NAMES[:5])
-selectors: st.SearchStrategy[Selector] = st.one_of(
-    st.sampled_from(["finance", "legal"]).map(lambda name: Selector(group=name)),
-    names.map(lambda name: Selector(person=name)),
-    st.sampled_from([Selector(role="boss"), Selector(manager_of="requester")]),
-)
-rungs = st.one_of(selectors, st.just(Selector(deputy_of="reviewers")))
-shares: st.SearchStrategy[int | str] = st.sampled_from([1, 2, 2, "50%", "100%"])
-hours = st.integers(20, 200)
-final_actions = st.sampled_from(
-    [None, DeadlineAction.APPROVE, DeadlineAction.REJECT, DeadlineAction.EXPIRE]
-)
-Drawn = tuple[list[StagePlan], dict[str, Timers]]
-
-
-@st.composite
-def plans(draw: st.DrawFn) -> Drawn:
-    stages: list[StagePlan] = []
-    timers: dict[str, Timers] = {}
-    for name in STAGES[: draw(st.integers(1, 3))]:
-        groups = [
-            group(
-                f"{name}-{place}",
-                *draw(st.lists(selectors, min_size=1, max_size=3)),
-                approve=draw(shares),
-                reject=draw(shares),
-            )
-            for place in range(draw(st.integers(1, 3)))
-        ]
-        ladder = tuple(
-            level(
-                f"{name}-level-{place}",
-                *draw(st.lists(rungs, min_size=1, max_size=2)),
-                mode=draw(st.sampled_from(TakeOver)),
-                approve=draw(shares),
-            )
-            for place in range(draw(st.integers(0, 3)))
-        )
-        different = draw(st.lists(st.sampled_from(STAGES), unique=True))
-        proof = st.sampled_from([Assurance.CLAIMED, Assurance.CLAIMED, Assurance.VERIFIED])
-        stages.append(
-            stage(
-                name,
-                *groups,
-                ladder=ladder,
-                assurance=draw(proof),
-                distinct_from=tuple(each.name for each in stages if each.name in different),
-                deadline_action=draw(st.sampled_from(DeadlineAction)),
-                final_action=draw(final_actions),
-                when_stuck=draw(st.sampled_from(StuckAction)),
-            )
-        )
-        deadline = draw(hours)
-        timers[name] = Timers(
-            deadline=deadline,
-            final=draw(st.sampled_from([None, deadline + 10, deadline + 100])),
-            reminders=tuple(sorted(draw(st.lists(hours, max_size=3)))),
-            escalations=tuple(draw(st.none() | hours) for _ in ladder),
-            recheck=draw(st.integers(1, 30)),
-        )
-    return stages, timers
-
-
-spellings = st.sampled_from(["{}", "{}@example.com", " {}@EXAMPLE.COM ", "{}+x@example.com"])
-callers = st.one_of(
-    st.builds(lambda spelling, name: spelling.format(name), spellings, names),
-    st.sampled_from(["mallory", "rita.two@example.com", "root"]),
-)
-keys = st.none() | st.sampled_from(["d1", "d2", "d3", "d4"])
-shown = st.sampled_from([None, None, None, digest(1), digest(2)])
-acts = st.sampled_from(["approve", "approve", "approve", "reject", "request_changes", "comment"])
-reviews = st.builds(
-    lambda act, who, key, what: message(act, who, decision_id=key, digest=what),
-    acts,
+from tests.domain.drawn import (
+    Drawn,
+    beneficiaries,
     callers,
+    glasses,
     keys,
+    malformed,
+    names,
+    others,
+    plans,
+    reviews,
     shown,
 )
-broken = st.sampled_from(
-    [b"", b"[]", b'{"actor": 1}', b'{"actor": "bob", "x": 1}', b"\xff", b"null"]
-)
-malformed = broken.map(lambda data: parse("approve", [("json/plain", data)], "signal"))
+from tests.support.cases import World, away, message, person
+from tests.support.quorum import Voter, possible
+
+MAX_ROUNDS = 2
+GONE = {Refusal.UNKNOWN_PERSON, Refusal.NOT_REVIEWER, Refusal.SEAT_FILLED}
 
 
 class CaseMachine(RuleBasedStateMachine):
@@ -135,15 +56,21 @@ class CaseMachine(RuleBasedStateMachine):
         managed=st.sampled_from(["ann", "bob", None]),
         edits=st.sampled_from(Edits),
         effect_after=st.none() | st.integers(10, 900),
+        grace=st.sampled_from([0, 0, 90, 20_000]),
         stoppable=st.booleans(),
+        kept_out=beneficiaries,
+        glass=glasses,
     )
-    def submit(
+    def submit(  # noqa: PLR0913 - each is drawn by itself
         self,
+        *,
         drawn: Drawn,
         managed: str | None,
         edits: Edits,
         effect_after: int | None,
-        *,
+        grace: int,
+        kept_out: list[str],
+        glass: BreakGlass | None,
         stoppable: bool,
     ) -> None:
         """Draw a policy and submit the request."""
@@ -172,7 +99,10 @@ class CaseMachine(RuleBasedStateMachine):
             max_rounds=MAX_ROUNDS,
             edits=edits,
             effect_after=effect_after,
+            grace=grace,
             stoppable=stoppable,
+            kept_out=tuple(kept_out),
+            break_glass=glass,
             watch=self.look_at,
         )
 
@@ -231,7 +161,7 @@ class CaseMachine(RuleBasedStateMachine):
         """Let anybody try to hand a seat to anybody."""
         answer = self.world.send("reassign", giver, seat_of=source, to=taker, verified=True)
         if answer.accepted:
-            assert taker != "rita"
+            assert not self.world.case.known_plan().is_for(taker)
 
     @rule(who=callers, key=keys, what=shown)
     def resubmit(self, who: str, key: str | None, what: str | None) -> None:
@@ -271,7 +201,7 @@ class CaseMachine(RuleBasedStateMachine):
         if answer.accepted and (key is None or key not in self.firsts):
             editor = self.world.directory.resolve(who)
             assert editor is not None
-            assert editor.id != "rita"
+            assert not before.known_plan().is_for(editor.id)
             assert editor.id in awaited
             assert before.outcome is None
             assert before.digest == (what or before.digest)
@@ -314,11 +244,68 @@ class CaseMachine(RuleBasedStateMachine):
             }
             person = self.world.directory.resolve(who)
             assert person is not None
-            assert person.id in {"rita", "root", *approvers}
+            assert person.id in {"rita", "root", *approvers, *self.world.kept_out}
         after = self.world.case
         revoked = before.effect is EffectState.WAITING and answer.accepted
         assert (after.effect is EffectState.REVOKED) == (
             revoked or before.effect is EffectState.REVOKED
+        )
+
+    @rule(who=callers, proven=st.booleans(), reason=st.sampled_from(["", "it burns"]))
+    def break_glass(self, who: str, reason: str, *, proven: bool) -> None:
+        """Let anybody try to have it carried out at once."""
+        before = self.world.case
+        answer = self.world.send("break_glass", who, verified=proven, reason=reason)
+        if answer.accepted:
+            rule, person = self.world.break_glass, self.world.directory.resolve(who)
+            assert rule is not None
+            assert person is not None
+            assert person.active
+            assert person.id == "eve" or any(each.role in person.roles for each in rule.by)
+            assert proven or rule.assurance.value == "claimed"
+            assert reason
+            assert before.status is Status.PENDING
+            assert self.world.ending == ("approved", "break-glass")
+            assert self.world.case.effect in {EffectState.PENDING, EffectState.WAITING}
+
+    # What becomes of the effect.
+
+    @precondition(lambda self: self.world.case.effect is EffectState.PENDING)
+    @rule(lasts=st.none() | st.integers(1, 300), fails=st.booleans())
+    def the_effect_runs(self, lasts: int | None, *, fails: bool) -> None:
+        """It is done, is in force for some hours, is stopped if somebody wanted that, or fails."""
+        case, now = self.world.case, self.world.now
+        if fails:
+            self.world.take(progress.effect_failed(case, "no", now))
+            return
+        until = None if lasts is None else now + timedelta(hours=lasts)
+        result = EffectResult(summary="done", until=until)
+        self.world.take(progress.effect_ended(case, result, now))
+        assert self.world.case.effect in {
+            EffectState.DONE,
+            EffectState.IN_FORCE,
+            EffectState.ENDING,
+        }
+
+    @precondition(lambda self: self.world.case.effect is EffectState.ENDING)
+    @rule(undone=st.booleans(), fails=st.booleans())
+    def it_is_ended(self, *, undone: bool, fails: bool) -> None:
+        """What was in force ends, is undone, or cannot be ended."""
+        case, now = self.world.case, self.world.now
+        result = EffectResult(summary="over", undone=undone)
+        step = lasting.not_ended(case, "no", now) if fails else lasting.ended(case, result, now)
+        self.world.take(step)
+
+    @precondition(lambda self: self.world.case.status is Status.APPROVED)
+    @rule(outcome=st.sampled_from(["approved", "rejected"]))
+    def a_review_afterwards_ends(self, outcome: str) -> None:
+        """Only a yes leaves it in force."""
+        before = self.world.case
+        report = FollowerEnded(case="r-1", outcome=outcome, reason="so")
+        self.world.take(lasting.follower_ended(before, report, self.world.now))
+        ended = before.effect is EffectState.IN_FORCE and outcome == "rejected"
+        assert (self.world.case.effect is not before.effect) == (
+            ended or (before.effect is EffectState.WAITING and outcome == "rejected")
         )
 
     # What happens to people.
@@ -394,7 +381,8 @@ class CaseMachine(RuleBasedStateMachine):
         if outcome is not None and outcome.kind is Status.APPROVED:
             if outcome.by is DecidedBy.PEOPLE:
                 assert set(step.case.passed_by) == {DecidedBy.PEOPLE}
-            assert len(step.case.passed) == len(step.case.known_plan().stages)
+            if outcome.by is not DecidedBy.BREAK_GLASS:
+                assert len(step.case.passed) == len(step.case.known_plan().stages)
 
     def count(self, before: Case, step: Step, name: str | None) -> None:
         """A stage that people have passed has its approvals, counted without the code's help."""
@@ -447,7 +435,8 @@ class CaseMachine(RuleBasedStateMachine):
         case = self.world.case
         waits = case.status in {Status.PENDING, Status.CHANGES_REQUESTED}
         assert waits == (case.outcome is None)
-        assert (case.next_due() is not None) == (waits or case.effect is EffectState.WAITING)
+        lasts = case.effect in {EffectState.WAITING, EffectState.IN_FORCE}
+        assert (case.next_due() is not None) == (waits or lasts)
         assert (case.stage is None) == (not case.waiting_for())
 
     @invariant()
@@ -465,7 +454,15 @@ class CaseMachine(RuleBasedStateMachine):
         """What is revoked never becomes due, and what is due is never revoked."""
         ended = {Kind.EFFECT_DUE, Kind.REVOKED}
         assert sum(kind in ended for kind in self.world.kinds) <= 1
-        assert self.world.kinds.count(Kind.STOP_REQUESTED) <= 1
+        ends = [record.data.get("effect") for record in self.world.recorded(Kind.STOP_REQUESTED)]
+        assert len(ends) == len(set(ends))
+        assert self.world.kinds.count(Kind.EFFECT_OVER) + ends.count("ending") <= 1
+
+    @invariant()
+    def nobody_reviews_what_is_for_them(self) -> None:
+        """Neither who asks nor who gets it is ever awaited."""
+        plan = self.world.case.known_plan()
+        assert not any(plan.is_for(each) for each in self.world.awaited)
 
     @invariant()
     def a_proposal_waits_for_the_requester(self) -> None:
@@ -485,7 +482,7 @@ class CaseMachine(RuleBasedStateMachine):
             world.now = max(world.now, due)
             world.turn()
         assert world.case.outcome is not None
-        assert world.case.effect is not EffectState.WAITING
+        assert world.case.effect not in {EffectState.WAITING, EffectState.IN_FORCE}
 
 
 @pytest.mark.rule(number=3)
