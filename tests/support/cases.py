@@ -41,6 +41,7 @@ from placet.domain.record import Notice, Record
 from placet.domain.review import Answer, Call
 from placet.domain.roster import roster
 from placet.domain.vocabulary import Action, EffectState, Kind
+from placet.policy.service import refs_of
 
 BEGIN = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 REQUESTER = "rita"
@@ -228,7 +229,7 @@ class World:
                 None if self.effect_after is None else BEGIN + timedelta(hours=self.effect_after)
             ),
             effect_after_minutes=self.grace,
-            kept_out=tuple(self.directory.require(each).ref() for each in self.kept_out),
+            kept_out=refs_of(self.kept_out, self.directory),
             break_glass=self.break_glass,
         )
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import WorkflowExecutionStatus, WorkflowFailureError
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
 
 from placet.ledger import PostgresLedger
-from placet.local.binaries import find_temporal
+from tests.workflows.hasty import hasty
+from tests.workflows.lending import BORROWED, DAYS, Lender
 from tests.workflows.office import Handle, Office, eventually, expense
 from tests.workflows.slow import PATIENT, Slow
 from tests.workflows.trouble import NoMail
@@ -20,22 +20,11 @@ from tests.workflows.trouble import NoMail
 ALICE, BOB, CAROL = "alice@example.com", "bob@example.com", "carol@example.com"
 ERIN, FRANK, HEIDI = "erin@example.com", "frank@example.com", "heidi@example.com"
 
-SHORT = 30
-"""After how many events this server suggests a new run; the usual one does after thousands."""
-
 
 @pytest.fixture(scope="module")
 async def hasty_server() -> AsyncIterator[WorkflowEnvironment]:
     """Run a server that soon suggests a new run."""
-    settings = (
-        f"limit.historyCount.suggestContinueAsNew={SHORT}",
-        "frontend.WorkflowTimeSkippingEnabled=true",
-    )
-    async with await WorkflowEnvironment.start_local(
-        dev_server_existing_path=str(find_temporal()),
-        dev_server_extra_args=[a for s in settings for a in ("--dynamic-config-value", s)],
-        data_converter=pydantic_data_converter,
-    ) as server:
+    async with hasty() as server:
         yield server
 
 
@@ -305,3 +294,28 @@ async def test_a_revocation_among_messages_that_renew_what_waits_is_not_lost(
         assert await runs(office, handle) > 1
     assert slow.runs == []
     assert len(await office.told(handle, "person:case:commented")) == 61
+
+
+async def test_what_is_in_force_is_carried_and_ends_in_the_new_run(
+    hasty_office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office = hasty_office
+    monkeypatch.setattr("placet.bootstrap.PIPELINES", (BORROWED,))
+    office.writes_to = lender = Lender(office.ledger)
+    async with office.worker():
+        handle = await office.submit()
+        await office.decide(handle, "approve", BOB)
+        await office.recorded(handle, "effect:run:done")
+        await talk(office, await current(office, handle), 12)
+
+        async def went_on() -> bool:
+            return await runs(office, handle) > 1
+
+        await eventually(went_on, "a new run while it is in force")
+        newest = await current(office, handle)
+        assert (await office.status(newest))["effect"] == "in_force"
+        await office.skip(newest, days=DAYS + 1)
+        result = await office.result(newest)
+    assert (result.effect, result.summary) == ("ended", "it is back")
+    assert [order.why.value for order in lender.ends] == ["expired"]
+    assert (await office.kinds(handle)).count("effect:run:done") == 1
