@@ -4,6 +4,7 @@ from collections.abc import Collection, Sequence
 from datetime import timedelta
 from typing import Protocol
 
+from placet.domain.catalogue import Entry
 from placet.domain.delivery import (
     Counts,
     DeliveryRow,
@@ -38,6 +39,7 @@ from placet.domain.ledger_rows import (
 )
 from placet.domain.people import Directory
 from placet.domain.record import Notice
+from placet.pipelines.pipeline import Surveyor
 from placet.policy.service import KeptPolicy
 
 
@@ -245,6 +247,18 @@ class PolicyPort(Protocol):
 
         Raises:
             PlacetError: There is none.
+        """
+        ...
+
+
+class Sources(Surveyor, Protocol):
+    """The databases that data sets are in; Placet's role there can only read."""
+
+    async def check(self, entry: Entry) -> list[str]:
+        """Hold a data set against its source; return what is wrong, empty when nothing is.
+
+        Raises:
+            UnavailableError: The source does not answer.
         """
         ...
 

@@ -8,6 +8,7 @@ import pytest
 
 from placet.ledger import PostgresLedger, open_pool
 from placet.local.binaries import PostgresPrograms
+from placet.sample import preparing
 from tests.support.postgres import Cluster, installed_programs
 
 
@@ -56,6 +57,22 @@ def database(postgres: Cluster) -> Iterator[Database]:
     """Give a fresh, migrated database."""
     with postgres.database() as name:
         yield Database(postgres.url(name), postgres.url(name, "placet_app"))
+
+
+class Sample(NamedTuple):
+    """A fresh sample database: as its administrator, and the variables of a worker."""
+
+    admin_url: str
+    environment: dict[str, str]
+
+
+@pytest.fixture
+def sample(postgres: Cluster) -> Iterator[Sample]:
+    """Give a fresh sample database."""
+    preparing.prepare(postgres.url())
+    with postgres.database(template=preparing.DATABASE) as name:
+        admin_url = postgres.url(name)
+        yield Sample(admin_url, preparing.prepare(admin_url, database=name))
 
 
 @pytest.fixture

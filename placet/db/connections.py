@@ -38,7 +38,7 @@ _NOT_MIGRATED = {"3F000", "42P01", "42883", "42501"}
 _UNIQUE_VIOLATION = "23505"
 
 _CONNECT_SECONDS = 3
-_VANISHED: dict[str, str | int] = {
+VANISHED: dict[str, str | int] = {
     "keepalives_idle": 10,
     "keepalives_interval": 5,
     "keepalives_count": 2,
@@ -102,7 +102,7 @@ async def open_pool(
             raise
 
     async with AsyncConnectionPool(
-        conninfo.make_conninfo("", **(_VANISHED | told)),
+        conninfo.make_conninfo("", **(VANISHED | told)),
         connection_class=AsyncConnection[DictRow],
         kwargs={
             "connect_timeout": _CONNECT_SECONDS,

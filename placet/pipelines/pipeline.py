@@ -10,12 +10,15 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 from pydantic import JsonValue
 
 from placet.domain.base import Model
+from placet.domain.catalogue import Catalogue, Entry
 from placet.domain.facts import FactKind, Facts
+from placet.domain.filters import Filter
 from placet.domain.finding import Finding
 from placet.domain.ledger_rows import PublicationRow
 from placet.domain.money import RateTable
 from placet.domain.plan import Selector
 from placet.domain.policy import Policy
+from placet.domain.selection import Survey
 
 T = TypeVar("T")
 
@@ -47,8 +50,31 @@ class Records(Protocol):
         ...
 
 
+class Surveyor(Protocol):
+    """What of the databases that data sets are in, as far as understanding a request may ask."""
+
+    def knows(self, entry: Entry) -> bool:
+        """Say whether there is a connection to the source of a data set."""
+        ...
+
+    async def survey(
+        self, entry: Entry, columns: Sequence[str], filters: Sequence[Filter]
+    ) -> Survey:
+        """Count a selection and look at a few of its rows, in one instant.
+
+        Raises:
+            UnavailableError: The source does not answer.
+            InvalidInputError: It lacks what the catalogue names, or does not take a filter.
+            ConflictError: The role that should only read could write.
+        """
+        ...
+
+
 Targets = Callable[[], Mapping[str, str]]
 """Reads the list of targets as it is now: name to where it leads."""
+
+Catalogued = Callable[[], Catalogue]
+"""Reads the catalogue of data sets as it is now."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +87,8 @@ class Surroundings:
         policy: The rules the request will be planned by.
         records: What is recorded so far.
         targets: Gives the name of each place where pages are published, and where it leads.
+        catalogue: Gives the data sets that there are.
+        sources: The databases that data sets are in; None where none can be asked.
         offline: Whether nothing but files is known yet: what is recorded is then asked again by
             the worker.
     """
@@ -71,6 +99,8 @@ class Surroundings:
     records: Records
     targets: Targets = dict
     offline: bool = False
+    catalogue: Catalogued = Catalogue
+    sources: Surveyor | None = None
 
     @property
     def today(self) -> date:

@@ -1,7 +1,8 @@
 """Policies from a directory of YAML files, checked as a whole and frozen with what they stand on.
 
-``rates.yaml`` holds the exchange rates, ``directory.yaml`` the people and ``targets.yaml`` where
-pages are published; every other ``*.yaml`` file is the policy of one pipeline.
+``rates.yaml`` holds the exchange rates, ``directory.yaml`` the people, ``targets.yaml`` where pages
+are published, ``datasets.yaml`` which data sets there are and ``access-roles.yaml`` which roles;
+every other ``*.yaml`` file is the policy of one pipeline.
 """
 
 from collections.abc import Iterator, Mapping
@@ -30,6 +31,9 @@ from placet.registry import known_facts, pipeline_named
 DIRECTORY_FILE = "directory.yaml"
 RATES_FILE = "rates.yaml"
 TARGETS_FILE = "targets.yaml"
+DATASETS_FILE = "datasets.yaml"
+ACCESS_ROLES_FILE = "access-roles.yaml"
+_NO_POLICIES = {DIRECTORY_FILE, RATES_FILE, TARGETS_FILE, DATASETS_FILE, ACCESS_ROLES_FILE}
 HORIZON_YEARS = 2
 """Holidays are looked up for this year and so many after it; later only weekly hours count."""
 
@@ -111,7 +115,7 @@ def load_policies(
     mistakes: list[str] = []
     found: dict[str, LoadedPolicy] = {}
     for path in files:
-        if path.name in {DIRECTORY_FILE, RATES_FILE, TARGETS_FILE}:
+        if path.name in _NO_POLICIES:
             continue
         try:
             document = read(path)

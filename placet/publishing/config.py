@@ -3,7 +3,6 @@
 Secrets are in environment variables, which the list only names.
 """
 
-import re
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -16,25 +15,15 @@ from placet.domain.base import Model
 from placet.domain.calendar import Duration, Span
 from placet.domain.problems import Problem, suggestion
 from placet.domain.publication import TargetName
+from placet.domain.variable import Variable
 from placet.policy.files import Document, FileError, model_from, read
 from placet.policy.loader import TARGETS_FILE
 from placet.settings import Settings
 
-_VARIABLE = re.compile(r"[A-Z][A-Z0-9_]{0,99}", re.ASCII)
 _BUCKET = r"^[a-z0-9][a-z0-9.-]{1,62}$"
 _PREFIX = r"^([A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*)?$"
 _MIB = 1024 * 1024
 _AN_HOUR = Span(days=0, minutes=60)
-
-
-def _variable(name: str) -> str:
-    # What stands there may be the secret itself: it is not repeated.
-    if not _VARIABLE.fullmatch(name):
-        raise ValueError(
-            "is no name of an environment variable; write such a name, as SHOP_SECRET, and put "
-            "the secret into that variable"
-        )
-    return name
 
 
 def _url(url: str) -> str:
@@ -48,7 +37,6 @@ def _url(url: str) -> str:
     return url.rstrip("/")
 
 
-Variable = Annotated[str, AfterValidator(_variable)]
 Url = Annotated[str, AfterValidator(_url)]
 
 

@@ -1,0 +1,1 @@
+"""Reads the catalogue, and the databases that its data sets are in."""
