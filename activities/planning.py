@@ -13,7 +13,7 @@ from placet.domain.errors import InvalidInputError
 from placet.domain.orders import OpenOrder, Planned, PlanOrder
 from placet.domain.plan import Opening
 from placet.domain.policy import PolicySnapshot
-from placet.pipelines.pipeline import Door, Prepared, Surroundings, Targets
+from placet.pipelines.pipeline import Door, Prepared, Surround, Surroundings
 from placet.policy.service import KeptPolicies, make_plan, open_stage, refs_of
 from placet.ports import DirectoryPort, Ledger, PolicyPort
 
@@ -29,18 +29,18 @@ class PlanningActivities:
         directory: DirectoryPort,
         ledger: Ledger,
         doors: Mapping[str, Door],
-        targets: Targets = dict,
+        surround: Surround = Surroundings,
     ) -> None:
         """Plan by ``policies`` among the people of ``directory``; keep contents in ``ledger``.
 
-        ``targets`` reads where pages are published.
+        ``surround`` adds what else a request is held against: targets, data sets and the like.
         """
         self._policies = policies
         self._kept = KeptPolicies(ledger.get_content)
         self._directory = directory
         self._ledger = ledger
         self._doors = doors
-        self._targets = targets
+        self._surround = surround
 
     @activity.defn(name="planning.make_plan")
     async def make_plan(self, order: PlanOrder) -> Planned:
@@ -53,9 +53,7 @@ class PlanningActivities:
         with permanent():
             policy, snapshot = await self._policy(order)
             door = self._doors[order.pipeline]
-            surroundings = Surroundings(
-                order.now, snapshot.rates, snapshot.policy, self._ledger, self._targets
-            )
+            surroundings = self._surround(order.now, snapshot.rates, snapshot.policy, self._ledger)
             prepared = await door.prepare(order.request, surroundings)
             requester = self._directory.snapshot().require(prepared.requester).ref()
             if order.requester is not None and requester.id != order.requester:

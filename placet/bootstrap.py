@@ -2,6 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from functools import partial
 
 from temporalio.client import Client
 from temporalio.worker import PollerBehaviorAutoscaling, Worker
@@ -14,12 +15,15 @@ from placet.directory import YamlDirectory
 from placet.heartbeats import Heartbeats
 from placet.interceptors import LogContext
 from placet.notify.files import FileNotifier, LogNotifier
+from placet.pipelines.pipeline import Surroundings
 from placet.policy.loader import PolicyFolder
 from placet.ports import DirectoryPort, Ledger, Notifier, PolicyPort
 from placet.publishing.config import read_targets
 from placet.registry import PIPELINES
 from placet.runner import CaseRunner
 from placet.settings import Settings
+from placet.sources.catalogue import CatalogueFolder
+from placet.sources.postgres import PostgresSources
 
 GRACE = timedelta(seconds=30)
 BEAT = timedelta(seconds=2)
@@ -54,15 +58,20 @@ def build_worker(  # noqa: PLR0913 - tests replace any of the parts
         graceful: How long what is under way may take when the worker stops.
 
     Raises:
-        InvalidInputError: A policy or the directory has mistakes; the message names each place.
+        InvalidInputError: A policy, the directory or the catalogue has mistakes; the message
+            names each place.
         UnavailableError: What an effect needs cannot be used.
     """
     policies = policies or PolicyFolder(settings.policies)
     directory = directory or YamlDirectory(settings.policies / "directory.yaml")
     doors = {pipeline.name: pipeline.door for pipeline in PIPELINES}
-    planning = PlanningActivities(
-        policies, directory, ledger, doors, lambda: read_targets(settings).locations
+    surround = partial(
+        Surroundings,
+        targets=lambda: read_targets(settings).locations,
+        catalogue=CatalogueFolder(settings.policies).get,
+        sources=PostgresSources(),
     )
+    planning = PlanningActivities(policies, directory, ledger, doors, surround)
     reviewers = ReviewerActivities(directory)
     writing = LedgerActivities(ledger)
     notices = NoticeActivities(notifier or build_notifier(settings), ledger)

@@ -6,7 +6,17 @@ from typing import Annotated
 import typer
 
 from placet.cli.codes import MEANINGS
-from placet.cli.commands import decide, deliveries, look, pay, policy, publish, stack, submit
+from placet.cli.commands import (
+    datasets,
+    decide,
+    deliveries,
+    look,
+    pay,
+    policy,
+    publish,
+    stack,
+    submit,
+)
 
 Debug = Annotated[
     bool, typer.Option("--debug", help="Show the traceback of an error nobody expected.")
@@ -38,5 +48,5 @@ def start(context: typer.Context, debug: Debug = False) -> None:  # noqa: FBT002
         typer.echo(context.get_help())
 
 
-for _commands in (submit, publish, decide, look, policy, pay, deliveries, stack):
+for _commands in (submit, publish, decide, look, policy, datasets, pay, deliveries, stack):
     _commands.add_to(app)

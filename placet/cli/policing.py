@@ -77,7 +77,7 @@ async def explain_request(file: str, *, pipeline: str | None, json: bool) -> int
 
     settings = Settings.from_environment()
     kind = kind_of(file, pipeline)
-    read = await read_request(settings, kind, file)
+    read = await read_request(settings, kind, file, counted=True)
     loaded = load_policies(settings.policies).for_pipeline(kind.name)
     people, now = world.people(settings), world.now()
     plan = make_plan(

@@ -89,7 +89,7 @@ async def _of_file(settings: Settings, kind: Pipeline, file: str) -> tuple[Viewe
             ledger = await stack.enter_async_context(open_ledger(settings))
         except UnavailableError as error:
             say(f"not compared with what is published now: {error}")
-        read = await read_request(settings, kind, file, ledger)
+        read = await read_request(settings, kind, file, ledger, counted=True)
         viewed = _viewed(read, read.prepared, offline=ledger is None)
         records = records_of([*read.files, *read.prepared.made], ledger)
         return viewed, await _shown(kind, viewed, records)
@@ -127,7 +127,7 @@ async def _of_proposal(settings: Settings, case: str) -> tuple[Viewed, bytes]:
         row, kind = await _row_of(ledger, case)
         proposed = require_proposal(await ledger.timeline(case), row)
         request = jsonlib.loads(await ledger.get_content(proposed.digest))
-        read = await understood(settings, kind, WithFiles(request), ledger)
+        read = await understood(settings, kind, WithFiles(request), ledger, counted=True)
         viewed = replace(_viewed(read, read.prepared, offline=False), case=case)
         return viewed, await _shown(kind, viewed, records_of(read.prepared.made, ledger))
 

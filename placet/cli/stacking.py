@@ -7,6 +7,7 @@ import shlex
 import signal
 import sys
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from placet.domain.errors import PlacetError
 from placet.local import LocalStack, StackAddress, find_running
 from placet.local.process import Child, spawn
 from placet.mail.server import SmtpServer
+from placet.sample import prepare
 from placet.settings import Settings
 
 _LOOK_SECONDS = 0.2
@@ -36,12 +38,15 @@ _EXIT_LINES = 8
 class _LocalWorker:
     """The worker of the local stack: a child process that is started again when it dies."""
 
-    def __init__(self, settings: Settings, address: StackAddress) -> None:
+    def __init__(
+        self, settings: Settings, address: StackAddress, sample: Mapping[str, str]
+    ) -> None:
         self._settings = settings
         self.log = settings.home / "logs" / "worker.log"
         # Nothing of the person's own Temporal profile: this worker is for the local server.
         kept = {name: value for name, value in os.environ.items() if "TEMPORAL_" not in name}
         self._environment = {
+            **sample,
             **kept,
             "PLACET_HOME": str(settings.home),
             "PLACET_DATABASE_URL": app_url(address.database_url),
@@ -112,7 +117,8 @@ async def bring_up(home: Path | None, *, json: bool) -> int:
             applied = await asyncio.to_thread(migrate, address.database_url, app_password="")
             if applied:
                 say(f"placet: the database has {', '.join(applied)} now")
-            await _run(settings, stack, address, json=json)
+            sample = await asyncio.to_thread(prepare, address.database_url)
+            await _run(settings, stack, address, sample, json=json)
     except asyncio.CancelledError:
         if not asked:
             raise
@@ -120,14 +126,21 @@ async def bring_up(home: Path | None, *, json: bool) -> int:
     return Code.OK
 
 
-async def _run(settings: Settings, stack: LocalStack, address: StackAddress, *, json: bool) -> None:
-    worker = _LocalWorker(settings, address)
+async def _run(
+    settings: Settings,
+    stack: LocalStack,
+    address: StackAddress,
+    sample: Mapping[str, str],
+    *,
+    json: bool,
+) -> None:
+    worker = _LocalWorker(settings, address, sample)
     child = worker.start()
     client = await Client.connect(address.temporal_address)
     watching = [
         asyncio.create_task(worker.watch()),
         asyncio.create_task(stack.failed()),
-        asyncio.create_task(_announce(settings, address, client, worker, json=json)),
+        asyncio.create_task(_announce(settings, address, client, worker, sample, json=json)),
     ]
     say(f"placet: starting the worker (process {child.pid})")
     try:
@@ -140,8 +153,14 @@ async def _run(settings: Settings, stack: LocalStack, address: StackAddress, *, 
         await worker.stop()
 
 
-async def _announce(
-    settings: Settings, address: StackAddress, client: Client, worker: _LocalWorker, *, json: bool
+async def _announce(  # noqa: PLR0913 - each is one part of what runs
+    settings: Settings,
+    address: StackAddress,
+    client: Client,
+    worker: _LocalWorker,
+    sample: Mapping[str, str],
+    *,
+    json: bool,
 ) -> None:
     """Say where everything is, once the worker works."""
     give_up = time.monotonic() + _READY_SECONDS
@@ -151,7 +170,7 @@ async def _announce(
                 f"the worker does not begin to work; look at {worker.log}", Code.UNREACHABLE
             )
         await asyncio.sleep(_LOOK_SECONDS)
-    exports = _exports(settings, address)
+    exports = [*_exports(settings, address), *sample.items()]
     if json:
         as_json({**dict(exports), "pages": address.temporal_ui})
     else:

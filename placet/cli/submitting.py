@@ -1,5 +1,6 @@
 """Read a request's file and make a case of it, once."""
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -19,6 +20,9 @@ from placet.policy.loader import load_policies
 from placet.ports import Ledger
 from placet.publishing.config import read_targets
 from placet.settings import Settings
+from placet.sources.catalogue import load_catalogue
+from placet.sources.opening import NotNamedError
+from placet.sources.postgres import PostgresSources
 from placet.submission import Submission, submit
 
 
@@ -31,7 +35,12 @@ class Read(NamedTuple):
 
 
 async def read_request(
-    settings: Settings, pipeline: Pipeline, file: str, ledger: Ledger | None = None
+    settings: Settings,
+    pipeline: Pipeline,
+    file: str,
+    ledger: Ledger | None = None,
+    *,
+    counted: bool = False,
 ) -> Read:
     """Read a request and check everything that can be checked before anybody is asked.
 
@@ -40,16 +49,17 @@ async def read_request(
         pipeline: The request's kind.
         file: Its path, or ``-``.
         ledger: To ask what is recorded; None before anything is.
+        counted: Whether to ask the databases of data sets too, where this process knows them.
 
     Raises:
         PlacetError: The message says what is wrong, and where.
     """
     read, path = pipeline.door.read, Path(file)
     if read is not None and file != "-" and path.suffix.lower() != ".json":
-        return await understood(settings, pipeline, _read(read, path), ledger)
+        return await understood(settings, pipeline, _read(read, path), ledger, counted=counted)
     content, directory = world.read_bytes(file, MAX_BYTES)
     found = pipeline.door.attach(read_json(content), directory)
-    return await understood(settings, pipeline, found, ledger)
+    return await understood(settings, pipeline, found, ledger, counted=counted)
 
 
 def _read(read: ReadPath, path: Path) -> WithFiles:
@@ -59,7 +69,12 @@ def _read(read: ReadPath, path: Path) -> WithFiles:
 
 
 async def understood(
-    settings: Settings, pipeline: Pipeline, found: WithFiles, ledger: Ledger | None = None
+    settings: Settings,
+    pipeline: Pipeline,
+    found: WithFiles,
+    ledger: Ledger | None = None,
+    *,
+    counted: bool = False,
 ) -> Read:
     """Do what :func:`read_request` does, with a request that has been read."""
     snapshot = load_policies(settings.policies).for_pipeline(pipeline.name).snapshot
@@ -71,8 +86,15 @@ async def understood(
         records_of(files, ledger),
         lambda: read_targets(settings).locations,
         offline=ledger is None,
+        catalogue=lambda: load_catalogue(settings.policies),
+        sources=PostgresSources() if counted else None,
     )
-    prepared = await pipeline.door.prepare(found.request, surroundings)
+    try:
+        prepared = await pipeline.door.prepare(found.request, surroundings)
+    except NotNamedError:
+        # The worker knows the source. What only it can tell is missing here, and said to be.
+        blind = replace(surroundings, sources=None)
+        prepared = await pipeline.door.prepare(found.request, blind)
     requester = world.people(settings).require(prepared.requester).ref()
     return Read(prepared, requester, files)
 

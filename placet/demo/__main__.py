@@ -26,6 +26,7 @@ from placet.local.address import default_home
 from placet.local.binaries import find_temporal
 from placet.local.places import remove_everything
 from placet.local.stack import LocalStack
+from placet.sample import prepare
 
 
 def main() -> int:
@@ -59,9 +60,11 @@ async def _staged(console: Console, wanted: set[int], home: Path, box: Mailbox) 
     ):
         url = app_url(address.database_url)
         await asyncio.to_thread(migrate, address.database_url)
+        sample = await asyncio.to_thread(prepare, address.database_url)
         company = Company(home)
         company.publish_to(there.endpoint, BUCKET)
         environment = {
+            **sample,
             "DEMO_STORAGE_KEY_ID": there.key_id,
             "DEMO_STORAGE_KEY": there.key,
             "PLACET_SMTP_URL": box.url,

@@ -53,10 +53,6 @@ class Records(Protocol):
 class Surveyor(Protocol):
     """What of the databases that data sets are in, as far as understanding a request may ask."""
 
-    def knows(self, entry: Entry) -> bool:
-        """Say whether there is a connection to the source of a data set."""
-        ...
-
     async def survey(
         self, entry: Entry, columns: Sequence[str], filters: Sequence[Filter]
     ) -> Survey:
@@ -106,6 +102,10 @@ class Surroundings:
     def today(self) -> date:
         """Return the day, in UTC."""
         return self.now.date()
+
+
+Surround = Callable[[datetime, RateTable, Policy, Records], Surroundings]
+"""Makes the surroundings of one request: of an instant, rates, rules and what is recorded."""
 
 
 class File(Protocol):

@@ -13,6 +13,13 @@ from placet.db.connections import VANISHED
 from placet.domain.errors import ConflictError, InvalidInputError, PlacetError, UnavailableError
 from placet.sources import sql
 
+
+class NotNamedError(UnavailableError):
+    """No environment variable says where the source is."""
+
+    code = "source-not-named"
+
+
 CONNECT_SECONDS = 5
 STATEMENT_SECONDS = 300
 LOCK_SECONDS = 10
@@ -27,11 +34,12 @@ def source_url(variable: str, environment: Mapping[str, str] | None = None) -> s
     """Return the connection that an environment variable holds.
 
     Raises:
-        UnavailableError: It is not set, or holds none; what it holds is never repeated.
+        NotNamedError: It is not set.
+        UnavailableError: It holds none; what it holds is never repeated.
     """
     url = (os.environ if environment is None else environment).get(variable)
     if not url:
-        raise UnavailableError(f"the source is not known here: set {variable} for the workers")
+        raise NotNamedError(f"no connection to the source is known: set {variable} for the workers")
     try:
         conninfo.conninfo_to_dict(url)
     except psycopg.Error:

@@ -32,10 +32,6 @@ class PostgresSources:
         """Find the connections in ``environment``; in the process's own when None."""
         self._environment = os.environ if environment is None else environment
 
-    def knows(self, entry: Entry) -> bool:
-        """Say whether there is a connection to the source of a data set."""
-        return bool(self._environment.get(entry.source.read_env))
-
     async def survey(
         self, entry: Entry, columns: Sequence[str], filters: Sequence[Filter]
     ) -> Survey:

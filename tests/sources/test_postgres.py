@@ -11,6 +11,7 @@ from placet.domain.filters import Filter
 from placet.sample.preparing import prepare
 from placet.sources.catalogue import load_catalogue
 from placet.sources.looking import MissingError, WritingRoleError
+from placet.sources.opening import NotNamedError
 from placet.sources.postgres import PostgresSources
 from tests.conftest import Sample
 from tests.policy.example import SHIPPED
@@ -73,8 +74,7 @@ async def test_a_value_of_another_type_names_its_filter(sample: Sample) -> None:
 
 async def test_a_source_that_nobody_named_says_which_variable_to_set() -> None:
     sources = PostgresSources({})
-    assert not sources.knows(CUSTOMERS)
-    with pytest.raises(UnavailableError, match="set PLACET_SAMPLE_READ_URL for the workers"):
+    with pytest.raises(NotNamedError, match="set PLACET_SAMPLE_READ_URL for the workers"):
         await sources.survey(CUSTOMERS, ["id"], [])
 
 
