@@ -108,6 +108,8 @@ def resubmitted(draft: Draft, call: Call, plan: Plan, digest: str) -> str:
 def _replan(draft: Draft, plan: Plan, digest: str) -> int:
     """Begin a new revision, on which nobody has voted yet; return how many reviews are void."""
     case = draft.case
+    # Whom it is for now may have handed seats on while it was for somebody else.
+    same = case.known_plan().kept_out == plan.kept_out
     draft.set(
         plan=plan,
         digest=digest,
@@ -119,6 +121,7 @@ def _replan(draft: Draft, plan: Plan, digest: str) -> int:
         held=(),
         passed=(),
         passed_by=(),
+        handovers=case.handovers if same else {},
         changes_due=None,
         proposal=None,
     )

@@ -38,6 +38,25 @@ def test_who_it_is_for_holds_no_seat_and_cannot_review_or_be_handed_one() -> Non
     assert case.case.status.value == "pending"
 
 
+# Each row: who hands the seat on while the request is for somebody else, and whose it is.
+@pytest.mark.rule(number=6)
+@pytest.mark.parametrize(("who", "fields"), [("cem", {}), ("root", {"from": "cem"})])
+def test_who_it_becomes_for_has_chosen_no_reviewer_before(who: str, fields: dict[str, str]) -> None:
+    root = person("root", roles=["placet-admin"])
+    case = World(
+        people("ann", "cem", "eve", "gil", root=root),
+        (stage("owner", group("owner", "ann")),),
+        kept_out=("gil",),
+    )
+    assert case.send("reassign", "ann", to="cem").accepted
+    assert case.send("reassign", who, to="eve", **fields).accepted
+    assert case.resubmit("rita").accepted
+    assert case.awaited == ["eve"]
+    case.kept_out = (who,)
+    assert case.resubmit("rita").accepted
+    assert case.awaited == ["ann"]
+
+
 def test_a_permitted_person_breaks_the_glass_loudly_and_for_themselves_too() -> None:
     case = world()
     answer = case.send("break_glass", "rita", verified=True, reason="the shop is down")
