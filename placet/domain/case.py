@@ -150,7 +150,8 @@ class Case(Stored):
     def effect_due(self) -> datetime | None:
         """Return until when the effect waits or is in force, or None when it is neither."""
         return {
-            EffectState.WAITING: self.effect_from,
+            # A case that waits since before there was a grace has its time in its plan alone.
+            EffectState.WAITING: self.effect_from or (self.plan.effect_at if self.plan else None),
             EffectState.IN_FORCE: self.effect_until,
         }.get(self.effect or EffectState.PENDING)
 

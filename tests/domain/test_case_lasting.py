@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from placet.domain import lasting, progress, stopping
+from placet.domain.case import Case, Ending
 from placet.domain.orders import EffectResult, Followed, FollowerEnded
 from placet.domain.record import NoticeKind
 from placet.domain.vocabulary import EffectState, EndReason, Kind, Refusal
@@ -143,6 +144,13 @@ def test_a_grace_counts_from_the_approval_and_the_later_of_two_times_wins() -> N
     world = approved(grace=120)
     assert world.send("withdraw", "gil").accepted
     assert world.case.effect is EffectState.REVOKED
+
+
+@pytest.mark.rule(number=10)
+def test_what_waits_since_before_a_grace_was_known_still_has_its_time() -> None:
+    stored = approved(effect_after=9).case.model_dump(mode="json")
+    del stored["effect_from"]
+    assert Case.model_validate(stored).next_due() == BEGIN + timedelta(hours=9)
 
 
 def test_a_review_afterwards_that_says_yes_changes_nothing() -> None:
