@@ -100,7 +100,8 @@ class Case(Stored):
         effect: How far what was approved has come.
         effect_from: When an effect that waits may begin.
         effect_until: When what is in force is over.
-        ending: When and why that ends or has ended; None while it is in force.
+        ending: When and why that ends or has ended, or why it is to end as soon as it is in force;
+            None while it is in force.
         stopping: Whether somebody has asked for it to be stopped.
     """
 

@@ -283,9 +283,8 @@ def effect_ended(case: Case, result: EffectResult, now: datetime) -> Step:
 def _in_force(draft: Draft, result: EffectResult, until: datetime) -> None:
     """Let it last; whoever has asked to stop it meanwhile wants it ended."""
     draft.set(effect=EffectState.IN_FORCE, effect_until=until)
-    if draft.case.stopping:
-        ending = Ending(at=draft.now, why=EndReason.WITHDRAWN, reason="stopped too late")
-        draft.set(effect=EffectState.ENDING, ending=ending)
+    if draft.case.ending is not None:
+        draft.set(effect=EffectState.ENDING)
     else:
         text = f"{result.summary}; until {utc(until)}"
         draft.notify(NoticeKind.IN_FORCE, concerned(draft.case), text)

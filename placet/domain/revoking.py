@@ -26,25 +26,23 @@ def take_back(
         What to tell the caller.
     """
     case = draft.case
+    said = reason or (call.message.reason if call else "")
+    ending = Ending(at=draft.now, why=EndReason.WITHDRAWN, reason=said)
     data: dict[str, JsonValue] = {"permit": permit_id(case)}
     if case.effect is EffectState.WAITING:
         draft.set(effect=EffectState.REVOKED)
         data["effect"] = EffectState.REVOKED.value
         draft.record(Kind.REVOKED, call=call, channel=channel, reason=reason, data=data)
-        why = reason or (call.message.reason if call else "")
-        text = f"revoked: {why}" if why else "revoked"
+        text = f"revoked: {said}" if said else "revoked"
         draft.notify(NoticeKind.REVOKED, concerned(case), text)
         return "the approval is revoked; nothing will be carried out"
     if case.effect is EffectState.IN_FORCE:
-        said = reason or (call.message.reason if call else "")
-        draft.set(
-            effect=EffectState.ENDING,
-            ending=Ending(at=draft.now, why=EndReason.WITHDRAWN, reason=said),
-        )
+        draft.set(effect=EffectState.ENDING, ending=ending)
         data["effect"] = EffectState.ENDING.value
         draft.record(Kind.STOP_REQUESTED, call=call, channel=channel, reason=reason, data=data)
         return "it is being ended"
-    draft.set(stopping=True)
+    # Should it be done and last before it is stopped, it ends.
+    draft.set(stopping=True, ending=ending)
     draft.record(Kind.STOP_REQUESTED, call=call, channel=channel, reason=reason, data=data)
     return "it is being stopped; what has been done until then stays"
 

@@ -122,6 +122,17 @@ def test_who_asked_to_stop_it_too_late_wants_it_ended() -> None:
     assert world.case.ending.why is EndReason.WITHDRAWN
 
 
+def test_what_was_to_be_stopped_ends_with_the_instant_and_the_reason_of_who_asked() -> None:
+    world = approved()
+    world.after(1)
+    asked = world.now
+    world.send("withdraw", "rita", reason="wrong person")
+    world.after(1)
+    # Not when the effect was heard of, which is another instant after a reset.
+    world.take(progress.effect_ended(world.case, DONE, world.now))
+    assert world.case.ending == Ending(at=asked, why=EndReason.WITHDRAWN, reason="wrong person")
+
+
 def test_what_cannot_be_ended_fails_loudly() -> None:
     world = in_force()
     world.after(8)
