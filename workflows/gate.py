@@ -226,16 +226,16 @@ class Gate:
             ActivityError: It cannot be run.
         """
         order = effects.order(self._case, self._outcome(), self._driver.journal)
-        if not self._case.stopping:
+        if not self._case.must_stop:
             running = effects.start(activity, order, attempt)
-            await self._until(lambda: running.done() or self._case.stopping)
+            await self._until(lambda: running.done() or self._case.must_stop)
             if not running.done():
                 running.cancel()
                 await self._until(running.done)
             try:
                 return running.result()
             except ActivityError:
-                if not self._case.stopping:
+                if not self._case.must_stop:
                     raise
         # No attempt lives that could close what was begun.
         running = effects.start(activity, order.model_copy(update={"stop": True}), attempt)

@@ -102,7 +102,7 @@ class Case(Stored):
         effect_until: When what is in force is over.
         ending: When and why that ends or has ended, or why it is to end as soon as it is in force;
             None while it is in force.
-        stopping: Whether somebody has asked for it to be stopped.
+        stopping: Whether it is to be stopped, if it can be; else it ends once it is in force.
     """
 
     request_id: str
@@ -146,6 +146,11 @@ class Case(Stored):
         """Say whether it can still be withdrawn, or what was approved be taken back."""
         runs = self.effect is EffectState.PENDING
         return self.goes_on or (runs and self.stoppable and not self.stopping)
+
+    @property
+    def must_stop(self) -> bool:
+        """Say whether the effect is to be stopped half-way."""
+        return self.stopping and self.stoppable
 
     @property
     def effect_due(self) -> datetime | None:

@@ -48,14 +48,18 @@ def followed(case: Case, by: Followed, now: datetime) -> Step:
 
 
 def follower_ended(case: Case, report: FollowerEnded, now: datetime) -> Step:
-    """Take the outcome of the review after the fact: without a yes, what is in force ends."""
+    """Take the outcome of the review after the fact: without a yes, what is in force ends.
+
+    What still runs is stopped, or ends as soon as it is in force.
+    """
     draft = Draft(case, now)
     draft.record(
         Kind.FOLLOWER_ENDED,
         reason=report.reason,
         data={"case": report.case, "outcome": report.outcome},
     )
-    if report.outcome != Status.APPROVED.value and case.revocable:
+    to_come = case.effect is EffectState.PENDING and not case.stopping
+    if report.outcome != Status.APPROVED.value and (case.revocable or to_come):
         reason = f"{report.case} was {report.outcome}: {report.reason}"
         take_back(draft, channel=REVIEW_AFTERWARDS, reason=reason)
     return draft.done()

@@ -27,8 +27,7 @@ def approved(**fields: object) -> World:
         people("ann", "cem", "gil", root=person("root", roles=["placet-admin"])),
         (stage("first", group("first", "ann", "cem")),),
         kept_out=("gil",),
-        stoppable=True,
-        **fields,  # type: ignore[arg-type]
+        **{"stoppable": True, **fields},  # type: ignore[arg-type]
     )
     assert world.send("approve", "ann").accepted
     return world
@@ -182,6 +181,18 @@ def test_a_review_afterwards_without_a_yes_ends_it(outcome: str) -> None:
     assert world.case.effect is EffectState.ENDING
     assert world.case.ending is not None
     assert f"r-1 was {outcome}: no reason for it" in world.case.ending.reason
+
+
+@pytest.mark.rule(number=9)
+def test_a_review_afterwards_without_a_yes_is_not_lost_on_what_runs_and_cannot_be_stopped() -> None:
+    world = approved(stoppable=False)
+    report = FollowerEnded(case="r-1", outcome="rejected", reason="no reason for it")
+    world.take(lasting.follower_ended(world.case, report, world.now))
+    assert world.case.effect is EffectState.PENDING
+    world.take(progress.effect_ended(world.case, DONE, world.now))
+    assert world.case.effect is EffectState.ENDING
+    assert world.case.ending is not None
+    assert "r-1 was rejected: no reason for it" in world.case.ending.reason
 
 
 def test_a_review_that_comes_after_the_end_is_only_recorded() -> None:

@@ -307,6 +307,8 @@ class CaseMachine(RuleBasedStateMachine):
         assert (self.world.case.effect is not before.effect) == (
             ended or (before.effect is EffectState.WAITING and outcome == "rejected")
         )
+        if before.effect is EffectState.PENDING and outcome == "rejected":
+            assert self.world.case.stopping
 
     # What happens to people.
 
