@@ -3,7 +3,11 @@
 Each public function is a transition ``(case, input, now) -> Step``.
 """
 
+import hashlib
+import re
+from collections.abc import Iterator
 from datetime import datetime
+from itertools import count
 
 from placet.domain.case import Case, Step
 from placet.domain.deciding import permit_id
@@ -16,6 +20,23 @@ from placet.domain.vocabulary import EffectState, Kind, Status
 
 REVIEW_AFTERWARDS = "review-afterwards"
 """The channel by which the outcome of a review after the fact comes."""
+
+_MAX_ID = 1_000
+"""How many bytes a workflow's id may have, in Temporal and in the ledger."""
+
+
+def follower_ids(case: str, what: str) -> Iterator[str]:
+    """Yield the ids that a case that comes of ``case`` may have, the best first.
+
+    They are ``…-again``, ``…-again-2`` and so on, and go on where ``case`` itself is one of them.
+    """
+    found = re.search(rf"-{re.escape(what)}(?:-(\d+))?\Z", case)
+    stem, first = (case[: found.start()], int(found[1] or 1) + 1) if found else (case, 1)
+    for number in count(first):
+        end = f"-{what}" if number == 1 else f"-{what}-{number}"
+        if len(f"{stem}{end}".encode()) > _MAX_ID:
+            end = f"-{hashlib.sha256(stem.encode()).hexdigest()[:12]}{end}"
+        yield stem.encode()[: _MAX_ID - len(end.encode())].decode(errors="ignore") + end
 
 
 def ended(case: Case, result: EffectResult, now: datetime) -> Step:

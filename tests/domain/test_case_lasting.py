@@ -1,6 +1,7 @@
 """What was done can last: it is in force until its time or somebody ends it."""
 
 from datetime import timedelta
+from itertools import islice
 
 import pytest
 
@@ -203,3 +204,29 @@ def test_a_review_that_comes_after_the_end_is_only_recorded() -> None:
     assert world.case.ending is not None
     assert world.case.ending.why is EndReason.EXPIRED
     assert Kind.STOP_REQUESTED not in world.kinds
+
+
+# Each row: a case, what comes of it, and the first ids that may have.
+@pytest.mark.parametrize(
+    ("case", "what", "ids"),
+    [
+        ("delete-1", "again", ["delete-1-again", "delete-1-again-2", "delete-1-again-3"]),
+        ("delete-1-again", "again", ["delete-1-again-2", "delete-1-again-3", "delete-1-again-4"]),
+        ("delete-1-again-9", "again", ["delete-1-again-10", "delete-1-again-11"]),
+        ("access-1", "review", ["access-1-review", "access-1-review-2"]),
+        ("access-again", "review", ["access-again-review", "access-again-review-2"]),
+    ],
+)
+def test_what_comes_of_a_case_is_named_after_it(case: str, what: str, ids: list[str]) -> None:
+    assert list(islice(lasting.follower_ids(case, what), len(ids))) == ids
+
+
+@pytest.mark.parametrize("letter", ["x", "\N{SLICE OF PIZZA}"])
+def test_what_comes_of_a_case_has_an_id_that_is_short_enough_and_its_own(letter: str) -> None:
+    long = letter * (1_000 // len(letter.encode()))
+    (one, two), (other,) = (
+        list(islice(lasting.follower_ids(name, "review"), much))
+        for name, much in ((long, 2), (f"{long[:-1]}y", 1))
+    )
+    assert max(len(each.encode()) for each in (one, two, other)) <= 1_000
+    assert len({one, two, other}) == 3

@@ -1,6 +1,7 @@
 """An effect for tests that lasts: it lends something for five days, and takes it back."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -89,3 +90,5 @@ BORROWED = Pipeline(
     "placet.pipelines.expense:DOOR",
     "tests.workflows.lending:activities",
 )
+
+SEIZED = replace(BORROWED, workflow_at="tests.workflows.seized:Seized")
