@@ -25,6 +25,8 @@ from workflows.inbox import Entry
 Request = Mapping[str, JsonValue]
 Handle = workflow.ChildWorkflowHandle[object, CaseResult]
 
+_TOO_MUCH = "nobody had decided it when the history of this case was full"
+
 
 class Followers:
     """The cases that come of one case; what becomes of them lands in its inbox."""
@@ -44,7 +46,9 @@ class Followers:
     async def _review(self, pipeline: str, request: Request) -> None:
         follower, handle = await self._start(pipeline, pipeline.rpartition("-")[2], request)
         self._note(Followed(case=follower, why="what was done at once is reviewed afterwards"))
-        outcome, reason = await _outcome_of(handle)
+        ending = asyncio.create_task(_outcome_of(handle))
+        await workflow.wait_condition(lambda: ending.done() or _is_full())
+        outcome, reason = ending.result() if ending.done() else ("failed", _TOO_MUCH)
         self._driver.awaits_follower = False
         ended = FollowerEnded(case=follower, outcome=outcome, reason=reason)
         self._driver.inbox.put(Entry(ended, f"ended-{follower}"))
@@ -81,6 +85,10 @@ class Followers:
                 )
             except WorkflowAlreadyStartedError:
                 continue
+
+
+def _is_full() -> bool:
+    return workflow.info().get_current_history_length() >= lasting.MAX_EVENTS
 
 
 def _attributes(pipeline: str, requester: str) -> TypedSearchAttributes | None:

@@ -21,6 +21,13 @@ from placet.domain.vocabulary import EffectState, Kind, Status
 REVIEW_AFTERWARDS = "review-afterwards"
 """The channel by which the outcome of a review after the fact comes."""
 
+MAX_EVENTS = 20_000
+"""For how many events of history a review afterwards is waited for.
+
+A run that waits for one is not continued as a new one, and Temporal ends a run of 51,200 events:
+whoever filled it with comments could keep what is in force.
+"""
+
 _MAX_ID = 1_000
 """How many bytes a workflow's id may have, in Temporal and in the ledger."""
 

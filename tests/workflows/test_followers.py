@@ -1,5 +1,6 @@
 """A case that comes of a case: what it was asked, under which id, and what its end is worth."""
 
+import asyncio
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -130,3 +131,22 @@ async def test_the_longest_id_has_followers_too(closed_office: Office, lender: L
         await office.decide(review, "reject", BOB)
         assert (await office.result(handle)).effect == "undone"
     assert len(lender.ends) == 1
+
+
+@pytest.mark.rule(number=9)
+async def test_who_fills_the_history_does_not_keep_it_in_force(
+    closed_office: Office, lender: Lender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office = closed_office
+    monkeypatch.setattr("placet.domain.lasting.MAX_EVENTS", 100)
+    async with office.worker():
+        handle, review = await seized(office)
+        lender.fails = 1  # so that the last comments find it there
+        await asyncio.gather(
+            *(office.signal(handle, "comment", CAROL, reason=f"{number}") for number in range(100))
+        )
+        assert (await office.result(handle)).effect == "undone"
+        assert (await office.decide(review, "approve", BOB))["accepted"]
+    (ended,) = await office.told(handle, "system:case:follower_ended")
+    assert ended["data"]["outcome"] == "failed"
+    assert len(lender.ends) == 2
