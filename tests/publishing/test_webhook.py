@@ -82,7 +82,7 @@ async def test_a_server_that_does_not_run_is_away(hook: Hook) -> None:
 async def test_a_server_that_says_for_ever_that_it_is_busy_is_away(
     hook: Hook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("placet.publishing.webhook._SECONDS_IN_ALL", 0.5)
+    monkeypatch.setattr("placet.webhooks._SECONDS_IN_ALL", 0.5)
 
     async def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(ConnectionError):
