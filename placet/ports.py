@@ -1,7 +1,7 @@
 """What activities and lists may ask of the world: the ledger, people, policies, messages."""
 
 from collections.abc import Collection, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from placet.domain.catalogue import Entry
@@ -15,6 +15,7 @@ from placet.domain.delivery import (
     MailingResult,
     MailingRow,
 )
+from placet.domain.grants import GrantEntry, GrantResult, GrantRow, Membership, Release
 from placet.domain.ledger import (
     LedgerEvent,
     LedgerStep,
@@ -130,6 +131,10 @@ class Reader(Protocol):
         """Return what was done to a slug, the newest first."""
         ...
 
+    async def open_grants(self, of: Membership) -> list[GrantRow]:
+        """Return the grants of a role for an account that are not over, the oldest first."""
+        ...
+
     async def payments(
         self,
         *,
@@ -185,6 +190,53 @@ class Deliveries(Protocol):
         ...
 
 
+class Grants(Protocol):
+    """Keeps which roles were granted until when. Every method may be repeated."""
+
+    async def begin(self, entry: GrantEntry, events: Sequence[LedgerEvent]) -> GrantResult:
+        """Consume a permit and begin its grant in one transaction."""
+        ...
+
+    async def hold(
+        self,
+        permit_id: str,
+        granted_at: datetime,
+        until: datetime,
+        events: Sequence[LedgerEvent],
+    ) -> GrantResult:
+        """Say that a grant is in force, with its event, in one transaction."""
+        ...
+
+    async def fail(
+        self, permit_id: str, why: str, events: Sequence[LedgerEvent] = ()
+    ) -> GrantResult:
+        """Say that nothing is granted by this permit, and never will be."""
+        ...
+
+    async def release(self, permit_id: str) -> Release:
+        """Begin to end a grant, and say what is to be done for it."""
+        ...
+
+    async def end(self, permit_id: str, why: str, events: Sequence[LedgerEvent]) -> GrantResult:
+        """End a grant and append the event that says so, in one transaction."""
+        ...
+
+    async def find(self, permit_id: str) -> GrantRow | None:
+        """Return the grant that a permit has begun, or None."""
+        ...
+
+    async def rows(
+        self,
+        *,
+        request: str | None = None,
+        person: str | None = None,
+        of: Membership | None = None,
+        still_open: bool = False,
+    ) -> list[GrantRow]:
+        """Return the grants that fit every filter given, the oldest first."""
+        ...
+
+
 class Publishing(Protocol):
     """Keeps how far publications have come. Every method may be repeated."""
 
@@ -228,6 +280,11 @@ class Ledger(Recorder, Reader, Protocol):
     @property
     def deliveries(self) -> Deliveries:
         """Return what is recorded of mails."""
+        ...
+
+    @property
+    def grants(self) -> Grants:
+        """Return what is recorded of granted roles."""
         ...
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from placet.domain.errors import NotFoundError
+from placet.domain.grants import GrantRow, Membership
 from placet.domain.ledger_rows import PublicationRow
 from placet.pipelines.pipeline import File, Records
 from placet.ports import Ledger
@@ -37,6 +38,10 @@ class LocalFiles:
         """Return what was done to a slug; only the ledger knows."""
         return []
 
+    async def open_grants(self, _: Membership) -> list[GrantRow]:
+        """Return the grants that are not over; only the ledger knows."""
+        return []
+
 
 class Beside:
     """What is recorded, and beside it the files of a request that is not submitted."""
@@ -63,6 +68,10 @@ class Beside:
     async def publications(self, slug: str, limit: int = 100) -> list[PublicationRow]:
         """Return what was done to a slug, the newest first."""
         return await self._ledger.publications(slug, limit)
+
+    async def open_grants(self, of: Membership) -> list[GrantRow]:
+        """Return the grants of a role for an account that are not over, the oldest first."""
+        return await self._ledger.open_grants(of)
 
 
 def records_of(files: Iterable[File], ledger: Ledger | None) -> Records:

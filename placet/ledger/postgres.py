@@ -13,6 +13,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from placet.domain.errors import ConflictError, InvalidInputError, NotFoundError
+from placet.domain.grants import GrantRow, Membership
 from placet.domain.ledger import (
     LedgerEvent,
     LedgerStep,
@@ -34,6 +35,7 @@ from placet.domain.ledger_rows import (
 from placet.ledger import sql
 from placet.ledger.deliveries import PostgresDeliveries
 from placet.ledger.encoding import batch_of
+from placet.ledger.grants import PostgresGrants
 from placet.ledger.publishing import PostgresPublishing
 from placet.ledger.session import Session, append, consume, only_row, receipts_of
 
@@ -54,6 +56,11 @@ class PostgresLedger(Session):
     def deliveries(self) -> PostgresDeliveries:
         """Return what is recorded of mails."""
         return PostgresDeliveries(self._pool)
+
+    @property
+    def grants(self) -> PostgresGrants:
+        """Return what is recorded of granted roles."""
+        return PostgresGrants(self._pool)
 
     @property
     def publishing(self) -> PostgresPublishing:
@@ -279,6 +286,10 @@ class PostgresLedger(Session):
             _require_stream(events, payment.request)
             receipts = await (append if row["changed"] else receipts_of)(connection, batch)
         return PaymentResult(first=row["changed"], payment=payment, receipts=receipts)
+
+    async def open_grants(self, of: Membership) -> list[GrantRow]:
+        """Return the grants of a role for an account that are not over, the oldest first."""
+        return await self.grants.rows(of=of, still_open=True)
 
     async def payments(
         self,

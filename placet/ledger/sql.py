@@ -192,3 +192,30 @@ TARGET_AWAY = "select effect.target_away(%(permit_id)s, %(target)s, %(why)s) as 
 GIVE_UP_PUBLICATION = "select effect.give_up_publication(%(permit_id)s, %(reason)s)"
 
 END_PUBLICATION = "select effect.end_publication(%(permit_id)s, %(state)s) as first"
+
+BEGIN_GRANT = """
+select effect.begin_grant(%(permit_id)s, %(request)s, %(target)s, %(role)s, %(account)s,
+                          %(person)s, %(was_member)s) as first
+"""
+
+HOLD_GRANT = "select effect.hold_grant(%(permit_id)s, %(granted_at)s, %(until)s) as first"
+
+FAIL_GRANT = "select effect.fail_grant(%(permit_id)s, %(why)s) as first"
+
+RELEASE_GRANT = "select effect.release_grant(%(permit_id)s) as release"
+
+END_GRANT = "select effect.end_grant(%(permit_id)s, %(why)s) as first"
+
+GRANTS = """
+select permit_id, request, target, role, account, person, state, was_member, began_at, granted_at,
+       until, ended_at, ended_why
+  from effect.access_grant
+ where (%(permit_id)s::text is null or permit_id = %(permit_id)s)
+   and (%(request)s::text is null or request = %(request)s)
+   and (%(person)s::text is null or person = %(person)s)
+   and (%(target)s::text is null or target = %(target)s)
+   and (%(role)s::text is null or role = %(role)s)
+   and (%(account)s::text is null or account = %(account)s)
+   and (not %(open)s or state not in ('ended', 'failed'))
+ order by began_at, permit_id
+"""

@@ -9,13 +9,17 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 
 from pydantic import JsonValue
 
+from placet.domain.access_roles import RoleCatalogue
 from placet.domain.base import Model
 from placet.domain.catalogue import Catalogue, Entry
+from placet.domain.errors import UnavailableError
 from placet.domain.facts import FactKind, Facts
 from placet.domain.filters import Filter
 from placet.domain.finding import Finding
+from placet.domain.grants import GrantRow, Membership
 from placet.domain.ledger_rows import PublicationRow
 from placet.domain.money import RateTable
+from placet.domain.people import Directory
 from placet.domain.plan import Selector
 from placet.domain.policy import Policy
 from placet.domain.selection import Survey
@@ -49,6 +53,10 @@ class Records(Protocol):
         """Return what was done to a slug, the newest first."""
         ...
 
+    async def open_grants(self, of: Membership) -> list[GrantRow]:
+        """Return the grants of a role for an account that are not over, the oldest first."""
+        ...
+
 
 class Surveyor(Protocol):
     """What of the databases that data sets are in, as far as understanding a request may ask."""
@@ -72,6 +80,21 @@ Targets = Callable[[], Mapping[str, str]]
 Catalogued = Callable[[], Catalogue]
 """Reads the catalogue of data sets as it is now."""
 
+Roles = Callable[[], RoleCatalogue]
+"""Reads the catalogue of roles as it is now."""
+
+People = Callable[[], Directory]
+"""Reads the directory as it is now."""
+
+
+def no_people() -> Directory:
+    """Stand for a directory where nobody is asked about.
+
+    Raises:
+        UnavailableError: Always.
+    """
+    raise UnavailableError("there is no directory of people here; name policies that have one")
+
 
 @dataclass(frozen=True)
 class Surroundings:
@@ -85,6 +108,8 @@ class Surroundings:
         targets: Gives the name of each place where pages are published, and where it leads.
         catalogue: Gives the data sets that there are.
         sources: The databases that data sets are in; None where none can be asked.
+        roles: Gives the roles that can be asked for.
+        people: Gives everybody in the directory.
         offline: Whether nothing but files is known yet: what is recorded is then asked again by
             the worker.
     """
@@ -97,6 +122,8 @@ class Surroundings:
     offline: bool = False
     catalogue: Catalogued = Catalogue
     sources: Surveyor | None = None
+    roles: Roles = RoleCatalogue
+    people: People = no_people
 
     @property
     def today(self) -> date:

@@ -53,6 +53,7 @@ APPEND_TYPES = (
 STEP_TYPES = "text,text,bigint,bytea,bytea[],text[],text[],timestamp with time zone[],bytea[]"
 PAYMENT_TYPES = "text,text,text,text,text,numeric,text,text,text,text,text"
 PUBLICATION_TYPES = "text,text,text,text,text,text,text,text[],text[]"
+HOLD_TYPES = "text,timestamp with time zone,timestamp with time zone"
 EXPECTED = {
     # The application is what its two groups are, and nothing of its own.
     "placet_app": set[str](),
@@ -78,6 +79,11 @@ EXPECTED = {
         "function effect.target_away(text,text,text) EXECUTE",
         "function effect.give_up_publication(text,text) EXECUTE",
         "function effect.end_publication(text,text) EXECUTE",
+        "function effect.begin_grant(text,text,text,text,text,text,boolean) EXECUTE",
+        f"function effect.hold_grant({HOLD_TYPES}) EXECUTE",
+        "function effect.fail_grant(text,text) EXECUTE",
+        "function effect.release_grant(text) EXECUTE",
+        "function effect.end_grant(text,text) EXECUTE",
     },
     "placet_reader": {
         "database CONNECT",
@@ -97,6 +103,7 @@ EXPECTED = {
         "relation effect.delivery SELECT",
         "relation effect.publication SELECT",
         "relation effect.publication_target SELECT",
+        "relation effect.access_grant SELECT",
         "relation migration.applied SELECT",
         "column content.blob.digest SELECT",
         "column content.blob.media_type SELECT",

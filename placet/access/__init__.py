@@ -1,0 +1,1 @@
+"""Grants access: the catalogue of roles, and the targets where they are given and taken away."""

@@ -1,0 +1,115 @@
+"""The door of the access pipeline: somebody wants a role for somebody, for a time."""
+
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from placet.digest import digest
+from placet.domain.access import AccessRequest, Scope, hours_text
+from placet.domain.access_roles import AccessRole
+from placet.domain.errors import InvalidInputError, NotFoundError
+from placet.domain.facts import FactKind
+from placet.domain.grants import GrantState
+from placet.domain.problems import Problem
+from placet.pipelines.explain import problems_in, refused
+from placet.pipelines.pipeline import Door, Prepared, Surroundings
+
+T = TypeVar("T")
+
+_WHAT = "this request for access"
+
+
+def parse_access(raw: Any) -> AccessRequest:
+    """Read a request for access and check everything that it says by itself.
+
+    Args:
+        raw: JSON as ``placet.digest.read_json`` reads it.
+
+    Raises:
+        InvalidInputError: With a line for each problem: the field, what is wrong, what to do.
+    """
+    if not isinstance(raw, dict):
+        raise refused(_WHAT, [Problem((), "it is not a JSON object; write it as {...}")])
+    try:
+        return AccessRequest.model_validate(raw)
+    except ValidationError as error:
+        raise refused(_WHAT, problems_in(error)) from None
+
+
+async def prepare_access(raw: Any, surroundings: Surroundings) -> Prepared:
+    """Understand a request for access for planning; see ``Prepare``.
+
+    Raises:
+        InvalidInputError: With a line for each problem.
+    """
+    request = parse_access(raw)
+    people = surroundings.people()
+    asks = _found(lambda: people.require(request.requester), ("requester",))
+    person = _found(lambda: people.require(request.recipient), ("person",))
+    entry = _found(lambda: surroundings.roles().entry(request.role), ("role",))
+    membership = _found(lambda: entry.membership_of(person), ("person",))
+    if problems := list(_too_long(request, entry.role)):
+        raise refused(_WHAT, problems)
+    others = await surroundings.records.open_grants(membership)
+    scope = Scope(
+        name=entry.name,
+        target=membership.target,
+        kind=entry.target.kind,
+        role=membership.role,
+        account=membership.account,
+        person=person.id,
+        entry=digest(entry.frozen()),
+        hours=request.hours,
+    )
+    return Prepared(
+        request=request,
+        requester=request.requester,
+        title=f"{entry.name} for {person.name}, {hours_text(request.hours)}",
+        amount=None,
+        facts={
+            "role": entry.name,
+            "target": scope.target,
+            "person": person.addresses[0],
+            "hours": scope.hours,
+            "for_requester": person.id == asks.id,
+            "extension": any(other.state is GrantState.IN_FORCE for other in others),
+            "requester": asks.addresses[0],
+        },
+        reference=request.reference,
+        scope=scope.to_plan(),
+    )
+
+
+def _found(look_up: Callable[[], T], path: tuple[str, ...]) -> T:
+    """Return what is looked up.
+
+    Raises:
+        InvalidInputError: There is none; the message names the field.
+    """
+    try:
+        return look_up()
+    except (InvalidInputError, NotFoundError) as error:
+        raise refused(_WHAT, [Problem(path, str(error))]) from None
+
+
+def _too_long(request: AccessRequest, role: AccessRole) -> Iterator[Problem]:
+    if request.hours > role.longest_hours:
+        yield Problem(
+            ("hours",),
+            f"{hours_text(request.hours)} is longer than {hours_text(role.longest_hours)}, for "
+            f"which {request.role} is granted at most; ask for less, and again when it is over",
+        )
+
+
+FACTS = {
+    "role": FactKind.TEXT,
+    "target": FactKind.TEXT,
+    "person": FactKind.TEXT,
+    "hours": FactKind.NUMBER,
+    "for_requester": FactKind.TRUTH,
+    "extension": FactKind.TRUTH,
+    "requester": FactKind.TEXT,
+}
+
+DOOR = Door(prepare_access, FACTS)

@@ -1,0 +1,90 @@
+"""Roles of a real Postgres: a group that may be granted, who grants it, and accounts of people."""
+
+import itertools
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import psycopg
+from psycopg.sql import SQL, Identifier
+
+from tests.support.postgres import Cluster
+
+_numbers = itertools.count(1)
+
+
+@dataclass(frozen=True)
+class Staff:
+    """Roles of a cluster that are nobody else's; roles belong to all of its databases.
+
+    Attributes:
+        admin_url: As a superuser.
+        granter_url: As ``granter``.
+        granter: May grant ``role``, and can do nothing else.
+        role: Can be granted.
+        alice: Somebody's account.
+        dan: Another one's.
+    """
+
+    cluster: Cluster
+    prefix: str
+
+    @property
+    def admin_url(self) -> str:
+        """Return where a superuser connects."""
+        return self.cluster.url()
+
+    @property
+    def granter_url(self) -> str:
+        """Return where the granter connects."""
+        return self.cluster.url(user=self.granter)
+
+    @property
+    def granter(self) -> str:
+        """Return the name of who grants."""
+        return f"{self.prefix}_granter"
+
+    @property
+    def role(self) -> str:
+        """Return the name of what is granted; quotes in it must do no harm."""
+        return f'{self.prefix} "role"'
+
+    @property
+    def alice(self) -> str:
+        """Return the name of an account."""
+        return f"{self.prefix}_alice; drop table x"
+
+    @property
+    def dan(self) -> str:
+        """Return the name of another account."""
+        return f"{self.prefix}_dan"
+
+    def run(self, statement: str, *names: str) -> None:
+        """Do something as a superuser; each ``{}`` is a name."""
+        with psycopg.connect(self.admin_url, autocommit=True) as connection:
+            connection.execute(SQL(statement).format(*map(Identifier, names)))
+
+    def has(self, account: str, role: str | None = None) -> bool:
+        """Ask Postgres itself whether an account can do what a role can."""
+        with psycopg.connect(self.admin_url) as connection:
+            row = connection.execute(
+                "select pg_has_role(%s, %s, 'member')", (account, role or self.role)
+            ).fetchone()
+        return bool(row and row[0])
+
+
+@contextmanager
+def staff_of(cluster: Cluster) -> Iterator[Staff]:
+    """Make the roles, and take them away at the end."""
+    staff = Staff(cluster, f"t{secrets.token_hex(4)}{next(_numbers)}")
+    names = (staff.role, staff.granter, staff.alice, staff.dan)
+    staff.run("create role {}", staff.role)
+    for login in (staff.granter, staff.alice, staff.dan):
+        staff.run("create role {} login", login)
+    staff.run("grant {} to {} with admin option", staff.role, staff.granter)
+    try:
+        yield staff
+    finally:
+        for name in names:
+            staff.run("drop role if exists {}", name)
