@@ -11,15 +11,16 @@ from activities.ledger import LedgerActivities
 from activities.notices import NoticeActivities
 from activities.planning import PlanningActivities
 from activities.reviewers import ReviewerActivities
+from placet.access.config import RoleFolder
 from placet.directory import YamlDirectory
 from placet.heartbeats import Heartbeats
 from placet.interceptors import LogContext
-from placet.notify.files import FileNotifier, LogNotifier
+from placet.notify.files import build_notifier
 from placet.pipelines.pipeline import Surroundings
 from placet.policy.loader import PolicyFolder
 from placet.ports import DirectoryPort, Ledger, Notifier, PolicyPort
 from placet.publishing.config import read_targets
-from placet.registry import PIPELINES
+from placet.registry import PIPELINES, workflows
 from placet.runner import CaseRunner
 from placet.settings import Settings
 from placet.sources.catalogue import CatalogueFolder
@@ -29,11 +30,6 @@ GRACE = timedelta(seconds=30)
 BEAT = timedelta(seconds=2)
 SLOTS = 100
 CACHED = 1_000
-
-
-def build_notifier(settings: Settings) -> Notifier:
-    """Return the way to write to people that the settings name."""
-    return LogNotifier() if settings.notify == "log" else FileNotifier(settings.notices)
 
 
 def build_worker(  # noqa: PLR0913 - tests replace any of the parts
@@ -70,6 +66,8 @@ def build_worker(  # noqa: PLR0913 - tests replace any of the parts
         targets=lambda: read_targets(settings).locations,
         catalogue=CatalogueFolder(settings.policies).get,
         sources=PostgresSources(),
+        roles=RoleFolder(settings.policies).get,
+        people=directory.snapshot,
     )
     planning = PlanningActivities(policies, directory, ledger, doors, surround)
     reviewers = ReviewerActivities(directory)
@@ -79,7 +77,7 @@ def build_worker(  # noqa: PLR0913 - tests replace any of the parts
     return Worker(
         client,
         task_queue=settings.task_queue,
-        workflows=[pipeline.workflow for pipeline in PIPELINES],
+        workflows=workflows(),
         activities=[
             planning.make_plan,
             planning.open_stage,

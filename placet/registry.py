@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from placet.domain.facts import FactKind
-from placet.pipelines.pipeline import Pipeline
+from placet.pipelines.pipeline import Pipeline, workflow_at
 
 PIPELINES: tuple[Pipeline, ...] = (
     Pipeline(
@@ -29,12 +29,34 @@ PIPELINES: tuple[Pipeline, ...] = (
         "placet.effects.sending:activities",
         example="message.eml",
     ),
+    Pipeline(
+        "access",
+        "Ask for a role for a time",
+        "workflows.access:Access",
+        "placet.pipelines.access:DOOR",
+        "placet.effects.access:activities",
+    ),
+    Pipeline(
+        "access-review",
+        "Review access that was taken by breaking the glass",
+        "workflows.access_review:AccessReview",
+        "placet.pipelines.access_review:DOOR",
+        internal=True,
+    ),
 )
+
+JOBS: tuple[str, ...] = ("workflows.access_check:AccessCheck",)
+"""Workflows that are no cases, as ``module:class``."""
 
 
 def pipeline_named(name: str) -> Pipeline | None:
     """Return the pipeline of this name, or None."""
     return next((pipeline for pipeline in PIPELINES if pipeline.name == name), None)
+
+
+def workflows() -> list[type]:
+    """Return every workflow that a worker runs."""
+    return [*(pipeline.workflow for pipeline in PIPELINES), *map(workflow_at, JOBS)]
 
 
 def known_facts() -> Mapping[str, Mapping[str, FactKind]]:

@@ -1,8 +1,11 @@
 """The catalogue of roles in ``access-roles.yaml``, read again when it changes."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from placet.domain.access_roles import RoleCatalogue
+from placet.domain.people import Directory
+from placet.domain.problems import Problem
 from placet.policy.files import Document, model_from, read
 from placet.policy.loader import ACCESS_ROLES_FILE
 from placet.policy.reload import Reloading
@@ -43,6 +46,19 @@ def load_roles(folder: Path) -> RoleCatalogue:
     """
     path = folder / ACCESS_ROLES_FILE
     return roles_from(read(path)) if path.exists() else RoleCatalogue()
+
+
+def strangers(folder: Path, directory: Directory) -> Iterator[tuple[Problem, str]]:
+    """Yield the accounts of whom the directory knows nobody, each with a line that has its place.
+
+    Raises:
+        FileError: The catalogue has mistakes; each has its place.
+    """
+    path = folder / ACCESS_ROLES_FILE
+    if path.exists():
+        document = read(path)
+        for problem in roles_from(document).strangers(directory):
+            yield problem, document.line(problem)
 
 
 def roles_from(document: Document) -> RoleCatalogue:

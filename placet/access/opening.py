@@ -11,7 +11,6 @@ from placet.access.target import AccessTarget
 from placet.access.webhook import WebhookAccess
 from placet.domain.access_roles import RoleCatalogue, TargetSpec
 from placet.domain.errors import UnavailableError
-from placet.domain.problems import suggestion
 
 
 class ListedAccess:
@@ -34,11 +33,10 @@ class ListedAccess:
         Raises:
             UnavailableError: It is not listed any more, or what opens it is not set.
         """
-        targets = self._read().targets
-        spec = targets.get(name)
+        spec = self._read().targets.get(name)
         if spec is None:
             raise UnavailableError(
-                f"access-roles.yaml lists no target {name}{suggestion(name, targets)}; list it "
+                f"access-roles.yaml lists no target {name}; list it "
                 "again as it was, until nobody has a role there by Placet any more"
             )
         return self._webhook(spec) if spec.kind == "webhook" else self._postgres(spec)

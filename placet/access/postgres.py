@@ -14,7 +14,7 @@ from psycopg.rows import DictRow, dict_row
 from psycopg.sql import SQL, Composed, Identifier
 
 from placet.access import sql
-from placet.access.target import Change
+from placet.access.target import Change, NoRoleError
 from placet.db.connections import VANISHED
 from placet.domain.access_roles import PREDEFINED
 from placet.domain.errors import InvalidInputError, UnavailableError
@@ -49,7 +49,7 @@ class PostgresAccess:
         """Return who is a member of a role by itself, without the role that Placet connects as.
 
         Raises:
-            InvalidInputError: There is no such role.
+            NoRoleError: There is no such role.
             UnavailableError: The server does not answer.
         """
         async with self._connection() as connection:
@@ -123,8 +123,8 @@ class PostgresAccess:
                 "access-roles.yaml"
             )
 
-    def _no_role(self, role: str) -> InvalidInputError:
-        return InvalidInputError(
+    def _no_role(self, role: str) -> NoRoleError:
+        return NoRoleError(
             f"there is no role {role} where {self._variable} leads; create it, or correct role in "
             "access-roles.yaml"
         )

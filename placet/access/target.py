@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Protocol
 
 from placet.domain.access_roles import RoleCatalogue
+from placet.domain.errors import InvalidInputError
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,7 @@ class Change:
         account: What the target calls the person.
         person: The person's id.
         case: By which case.
-        hours: For how long it is given; None where it is taken away.
+        minutes: For how long it is given; None where it is taken away.
     """
 
     key: str
@@ -27,7 +28,13 @@ class Change:
     account: str
     person: str
     case: str
-    hours: int | None = None
+    minutes: int | None = None
+
+
+class NoRoleError(InvalidInputError):
+    """A target has no such role."""
+
+    code = "no-role"
 
 
 class AccessTarget(Protocol):
@@ -46,7 +53,11 @@ class AccessTarget(Protocol):
         ...
 
     async def members(self, role: str) -> frozenset[str] | None:
-        """Return the accounts that have a role; None where that cannot be looked at."""
+        """Return the accounts that have a role; None where that cannot be looked at.
+
+        Raises:
+            NoRoleError: There is no such role.
+        """
         ...
 
     async def grant(self, change: Change) -> None:

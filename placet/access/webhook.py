@@ -35,7 +35,7 @@ class WebhookAccess:
             ConflictError: The server refuses it for good.
             UnavailableError: The server does not answer, or not now.
         """
-        told = {**_told(change), "hours": change.hours}
+        told = {**_told(change), "minutes": change.minutes}
         await self._receiver.post(f"{change.key}:granted", "access.granted", change.at, told)
 
     async def revoke(self, change: Change) -> None:

@@ -10,6 +10,7 @@ from placet.cli.commands import (
     datasets,
     decide,
     deliveries,
+    grants,
     look,
     pay,
     policy,
@@ -48,5 +49,5 @@ def start(context: typer.Context, debug: Debug = False) -> None:  # noqa: FBT002
         typer.echo(context.get_help())
 
 
-for _commands in (submit, publish, decide, look, policy, datasets, pay, deliveries, stack):
+for _commands in (submit, publish, decide, look, policy, datasets, pay, deliveries, grants, stack):
     _commands.add_to(app)

@@ -17,6 +17,7 @@ class Code(IntEnum):
     UNCONFIRMED = 8
     NOT_APPROVED = 9
     STILL_OPEN = 10
+    DIFFERS = 11
     INTERRUPTED = 130
     PIPE_CLOSED = 141
 
@@ -33,6 +34,7 @@ MEANINGS: dict[Code, str] = {
     Code.UNCONFIRMED: "sent, but not confirmed: it counts when a worker is up",
     Code.NOT_APPROVED: "the awaited case ended without approval, or its effect failed",
     Code.STILL_OPEN: "the awaited case is still open",
+    Code.DIFFERS: "access is not as it was granted",
     Code.INTERRUPTED: "interrupted by Ctrl-C",
     Code.PIPE_CLOSED: "who read the output has stopped reading",
 }

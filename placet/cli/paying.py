@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from placet.bank_reports import BankReports, Reported
-from placet.bootstrap import build_notifier
 from placet.cli import world
 from placet.cli.codes import Code
 from placet.cli.console import as_json, out, safe, say, table
@@ -11,6 +10,7 @@ from placet.cli.times import second
 from placet.connections import open_ledger
 from placet.directory import YamlDirectory
 from placet.logging import configure
+from placet.notify.files import build_notifier
 from placet.payments.pain002 import MAX_BYTES, read_status_report
 from placet.settings import Settings
 

@@ -1,17 +1,21 @@
 """Check policies and people, and explain what a policy means for one request: no server needed."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
+from placet.access.config import strangers
 from placet.cli import world
 from placet.cli.codes import Code
 from placet.cli.console import as_json, out, say
 from placet.cli.kinds import kind_of
 from placet.cli.submitting import read_request
 from placet.directory import load_directory
+from placet.domain.people import Directory
 from placet.domain.plan import Selector
+from placet.domain.problems import Problem
 from placet.pipelines.explain import path_text
 from placet.policy.check import Severity, check
-from placet.policy.loader import load_policies
+from placet.policy.loader import PolicyBook, load_policies
 from placet.policy.service import make_plan, open_stage, refs_of
 from placet.registry import pipeline_named
 from placet.settings import Settings
@@ -27,28 +31,37 @@ def check_policies(folder: Path | None, *, json: bool) -> int:
     people = load_directory(place / world.DIRECTORY)
     book = load_policies(place)
     errors = 0
-    for loaded in book.policies.values():
-        owners = _owners(loaded.snapshot.policy.pipeline, place)
-        for finding in check(loaded.snapshot, people, world.now(), owners):
-            errors += finding.severity is Severity.ERROR
-            where = loaded.document.line(finding.problem)
-            if json:
-                as_json(
-                    {
-                        "severity": finding.severity.value,
-                        "path": path_text(finding.problem.path),
-                        "message": finding.problem.message,
-                        "where": where,
-                    }
-                )
-            else:
-                out(f"{finding.severity.value}: {where}")
+    for severity, problem, where in _found(book, people, place):
+        errors += severity is Severity.ERROR
+        if json:
+            as_json(
+                {
+                    "severity": severity.value,
+                    "path": path_text(problem.path),
+                    "message": problem.message,
+                    "where": where,
+                }
+            )
+        else:
+            out(f"{severity.value}: {where}")
     names = ", ".join(
         f"{loaded.ref.id} version {loaded.ref.version} ({loaded.ref.digest[:12]})"
         for loaded in book.policies.values()
     )
     say(f"{'wrong' if errors else 'sound'}: {names}, with {len(people.people)} people")
     return Code.INVALID if errors else Code.OK
+
+
+def _found(
+    book: PolicyBook, people: Directory, place: Path
+) -> Iterator[tuple[Severity, Problem, str]]:
+    """Yield everything that is wrong with policies or the roles beside them, and where."""
+    for loaded in book.policies.values():
+        owners = _owners(loaded.snapshot.policy.pipeline, place)
+        for finding in check(loaded.snapshot, people, world.now(), owners):
+            yield finding.severity, finding.problem, loaded.document.line(finding.problem)
+    for problem, where in strangers(place, people):
+        yield Severity.ERROR, problem, where
 
 
 def _owners(pipeline: str, policies: Path) -> tuple[Selector, ...]:

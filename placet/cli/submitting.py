@@ -5,6 +5,7 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+from placet.access.config import load_roles
 from placet.cli import world
 from placet.cli.console import as_json, out, say
 from placet.cli.following import follow_to_end
@@ -88,6 +89,8 @@ async def understood(
         offline=ledger is None,
         catalogue=lambda: load_catalogue(settings.policies),
         sources=PostgresSources() if counted else None,
+        roles=lambda: load_roles(settings.policies),
+        people=lambda: world.people(settings),
     )
     try:
         prepared = await pipeline.door.prepare(found.request, surroundings)

@@ -7,6 +7,7 @@ from pydantic import BeforeValidator, Field, JsonValue, model_validator
 
 from placet.domain.base import Model, Stored
 from placet.domain.calendar import Span
+from placet.domain.case import Case
 from placet.domain.grants import Membership
 from placet.domain.ledger import Hex64
 from placet.domain.people import MAX_ADDRESS
@@ -120,7 +121,7 @@ class Scope(Stored):
 
 
 class ReviewRequest(Model):
-    """A look, after the fact, at access that was granted by breaking the glass.
+    """A look, after the fact, at access that somebody took by breaking the glass.
 
     Attributes:
         pipeline: Always ``access-review``.
@@ -128,8 +129,7 @@ class ReviewRequest(Model):
         case: The case of the access.
         person: Who has the role.
         role: Which role, as the catalogue calls it.
-        hours: For how long it was granted.
-        reason: What it was asked for.
+        minutes: For how long at most.
         why: What was said when the glass was broken.
     """
 
@@ -138,9 +138,29 @@ class ReviewRequest(Model):
     case: Line
     person: Address
     role: Line
-    hours: int = Field(ge=1, le=MAX_HOURS)
-    reason: Why
+    minutes: int = Field(ge=1)
     why: Why
+
+
+def review_of(case: Case) -> dict[str, JsonValue]:
+    """Return the request to review what somebody had carried out at once, as JSON.
+
+    Args:
+        case: One that was approved by break-glass.
+    """
+    plan = case.known_plan()
+    scope = Scope.model_validate(plan.scope)
+    rule, breaker = plan.break_glass, case.broken_by or plan.requester
+    asked = scope.hours * 60
+    return {
+        "pipeline": REVIEW_PIPELINE,
+        "requester": breaker.address,
+        "case": case.request_id,
+        "person": scope.person,
+        "role": scope.name,
+        "minutes": min(asked, rule.at_most_minutes) if rule else asked,
+        "why": case.outcome.reason if case.outcome else "it was not said",
+    }
 
 
 def hours_text(hours: int) -> str:

@@ -48,6 +48,7 @@ def break_glass(draft: Draft, call: Call, person: PersonRef) -> str:
     others = tuple({each.id: each for each in told if each.id != person.id}.values())
     draft.record(Kind.GLASS_BROKEN, call=call, data={"at_most_minutes": rule.at_most_minutes})
     draft.notify(NoticeKind.GLASS_BROKEN, others, f"{person.name}: {call.message.reason}")
+    draft.set(broken_by=person)
     reason = f"{person.name} broke the glass: {call.message.reason}"
     end(draft, Status.APPROVED, DecidedBy.BREAK_GLASS, reason)
     return "the glass is broken: it is carried out now, and reviewed afterwards"

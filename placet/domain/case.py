@@ -97,6 +97,7 @@ class Case(Stored):
         answers: Decision id to the answer it got.
         notices: How many notices have been made.
         outcome: How it ended; None while it has not.
+        broken_by: Who had it carried out before it was reviewed; None when nobody did.
         effect: How far what was approved has come.
         effect_from: When an effect that waits may begin.
         effect_until: When what is in force is over.
@@ -126,6 +127,7 @@ class Case(Stored):
     answers: dict[str, Remembered] = Field(default_factory=dict)
     notices: int = 0
     outcome: Outcome | None = None
+    broken_by: PersonRef | None = None
     effect: EffectState | None = None
     effect_from: AwareDatetime | None = None
     effect_until: AwareDatetime | None = None

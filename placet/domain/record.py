@@ -56,6 +56,7 @@ class NoticeKind(StrEnum):
     IN_FORCE = "in_force"
     EFFECT_ENDED = "effect_ended"
     GLASS_BROKEN = "glass_broken"
+    ACCESS_DIFFERS = "access_differs"
 
 
 class Undelivered(Stored):

@@ -9,6 +9,8 @@ import structlog
 from placet.domain.errors import UnavailableError
 from placet.domain.record import Notice
 from placet.notify.text import message, subject
+from placet.ports import Notifier
+from placet.settings import Settings
 
 log = structlog.get_logger(__name__)
 
@@ -63,3 +65,8 @@ class LogNotifier:
             stage=notice.stage,
             key=key[:16],
         )
+
+
+def build_notifier(settings: Settings) -> Notifier:
+    """Return the way to write to people that the settings name."""
+    return LogNotifier() if settings.notify == "log" else FileNotifier(settings.notices)

@@ -23,6 +23,7 @@ _SUBJECTS = {
     NoticeKind.IN_FORCE: "Done, for a time",
     NoticeKind.EFFECT_ENDED: "Over",
     NoticeKind.GLASS_BROKEN: "ALARM: carried out before anybody has reviewed it",
+    NoticeKind.ACCESS_DIFFERS: "Access is not as it was granted",
 }
 _SHOWS = {NoticeKind.EDITED, NoticeKind.IN_FORCE, NoticeKind.GLASS_BROKEN}
 _ASKS = {NoticeKind.REVIEW_WANTED, NoticeKind.REMINDER, NoticeKind.ESCALATION}
@@ -39,7 +40,7 @@ def message(notice: Notice) -> str:
         f"To: {', '.join(f'{_line(p.name)} <{_line(p.address)}>' for p in notice.to)}",
         f"Subject: {subject(notice)}",
         "",
-        f"{_line(notice.requester)} asks: {_line(notice.title)}",
+        _about(notice),
     ]
     if notice.amount:
         lines.append(f"Amount:   {notice.amount}")
@@ -59,6 +60,11 @@ def message(notice: Notice) -> str:
     if notice.kind is NoticeKind.EDIT_PROPOSED:
         lines += ["", *_proposed(notice)]
     return "\n".join(lines) + "\n"
+
+
+def _about(notice: Notice) -> str:
+    says = "has looked at" if notice.kind is NoticeKind.ACCESS_DIFFERS else "asks:"
+    return f"{_line(notice.requester)} {says} {_line(notice.title)}"
 
 
 def _how(notice: Notice) -> list[str]:

@@ -1,16 +1,19 @@
 """The door of the access pipeline: somebody wants a role for somebody, for a time."""
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
+from placet.access.config import load_roles
 from placet.digest import digest
 from placet.domain.access import AccessRequest, Scope, hours_text
 from placet.domain.access_roles import AccessRole
 from placet.domain.errors import InvalidInputError, NotFoundError
 from placet.domain.facts import FactKind
 from placet.domain.grants import GrantState
+from placet.domain.plan import Selector
 from placet.domain.problems import Problem
 from placet.pipelines.explain import problems_in, refused
 from placet.pipelines.pipeline import Door, Prepared, Surroundings
@@ -45,10 +48,10 @@ async def prepare_access(raw: Any, surroundings: Surroundings) -> Prepared:
     """
     request = parse_access(raw)
     people = surroundings.people()
-    asks = _found(lambda: people.require(request.requester), ("requester",))
-    person = _found(lambda: people.require(request.recipient), ("person",))
-    entry = _found(lambda: surroundings.roles().entry(request.role), ("role",))
-    membership = _found(lambda: entry.membership_of(person), ("person",))
+    asks = looked_up(_WHAT, ("requester",), lambda: people.require(request.requester))
+    person = looked_up(_WHAT, ("person",), lambda: people.require(request.recipient))
+    entry = looked_up(_WHAT, ("role",), lambda: surroundings.roles().entry(request.role))
+    membership = looked_up(_WHAT, ("person",), lambda: entry.membership_of(person))
     if problems := list(_too_long(request, entry.role)):
         raise refused(_WHAT, problems)
     others = await surroundings.records.open_grants(membership)
@@ -78,11 +81,18 @@ async def prepare_access(raw: Any, surroundings: Surroundings) -> Prepared:
         },
         reference=request.reference,
         scope=scope.to_plan(),
+        owners=entry.role.owner,
+        kept_out=(person.addresses[0],),
     )
 
 
-def _found(look_up: Callable[[], T], path: tuple[str, ...]) -> T:
-    """Return what is looked up.
+def looked_up(what: str, path: tuple[str, ...], look_up: Callable[[], T]) -> T:
+    """Return what ``look_up`` finds.
+
+    Args:
+        what: What is refused if it finds nothing, such as ``this request for access``.
+        path: The field that names it.
+        look_up: Looks for it.
 
     Raises:
         InvalidInputError: There is none; the message names the field.
@@ -90,7 +100,7 @@ def _found(look_up: Callable[[], T], path: tuple[str, ...]) -> T:
     try:
         return look_up()
     except (InvalidInputError, NotFoundError) as error:
-        raise refused(_WHAT, [Problem(path, str(error))]) from None
+        raise refused(what, [Problem(path, str(error))]) from None
 
 
 def _too_long(request: AccessRequest, role: AccessRole) -> Iterator[Problem]:
@@ -112,4 +122,15 @@ FACTS = {
     "requester": FactKind.TEXT,
 }
 
-DOOR = Door(prepare_access, FACTS)
+
+def owners(policies: Path) -> tuple[Selector, ...]:
+    """Return everybody who owns a role of the catalogue beside these policies, each once.
+
+    Raises:
+        FileError: The catalogue has mistakes.
+    """
+    each = (owner for entry in load_roles(policies).entries for owner in entry.role.owner)
+    return tuple(dict.fromkeys(each))
+
+
+DOOR = Door(prepare_access, FACTS, owners=owners, reviewed_afterwards=True)

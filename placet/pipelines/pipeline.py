@@ -300,6 +300,7 @@ class Pipeline:
         effects_at: What makes the activities of its effect, as ``module:function``; None for a
             pipeline that has no effect of its own. See ``placet.effects``.
         example: What somebody writes a request in, for the command's help.
+        internal: Whether only other cases ask for it, and no command does.
     """
 
     name: str
@@ -308,11 +309,12 @@ class Pipeline:
     door_at: str
     effects_at: str | None = None
     example: str = "request.json"
+    internal: bool = False
 
     @property
     def workflow(self) -> type:
         """Return the workflow's class."""
-        return _typed(self.workflow_at, type)
+        return workflow_at(self.workflow_at)
 
     @property
     def door(self) -> Door:
@@ -323,6 +325,11 @@ class Pipeline:
     def effects(self) -> MakeEffects:
         """Return what makes the activities of its effect."""
         return no_effects if self.effects_at is None else _found(self.effects_at)
+
+
+def workflow_at(where: str) -> type:
+    """Return the workflow that is at ``module:class``."""
+    return _typed(where, type)
 
 
 def _found(where: str) -> Any:

@@ -23,6 +23,7 @@ class Staff:
         granter_url: As ``granter``.
         granter: May grant ``role``, and can do nothing else.
         role: Can be granted.
+        orders: Can be granted too.
         alice: Somebody's account.
         dan: Another one's.
     """
@@ -51,6 +52,11 @@ class Staff:
         return f'{self.prefix} "role"'
 
     @property
+    def orders(self) -> str:
+        """Return the name of something else that is granted."""
+        return f"{self.prefix}_orders"
+
+    @property
     def alice(self) -> str:
         """Return the name of an account."""
         return f"{self.prefix}_alice; drop table x"
@@ -65,6 +71,10 @@ class Staff:
         with psycopg.connect(self.admin_url, autocommit=True) as connection:
             connection.execute(SQL(statement).format(*map(Identifier, names)))
 
+    def take_away(self, account: str) -> None:
+        """Take the role away, as somebody who does not ask Placet."""
+        self.run("revoke {} from {} granted by {}", self.role, account, self.granter)
+
     def has(self, account: str, role: str | None = None) -> bool:
         """Ask Postgres itself whether an account can do what a role can."""
         with psycopg.connect(self.admin_url) as connection:
@@ -75,14 +85,16 @@ class Staff:
 
 
 @contextmanager
-def staff_of(cluster: Cluster) -> Iterator[Staff]:
-    """Make the roles, and take them away at the end."""
-    staff = Staff(cluster, f"t{secrets.token_hex(4)}{next(_numbers)}")
-    names = (staff.role, staff.granter, staff.alice, staff.dan)
-    staff.run("create role {}", staff.role)
+def staff_of(cluster: Cluster, prefix: str | None = None) -> Iterator[Staff]:
+    """Make the roles, and take them away at the end; without a prefix nobody else has theirs."""
+    staff = Staff(cluster, prefix or f"t{secrets.token_hex(4)}{next(_numbers)}")
+    names = (staff.role, staff.orders, staff.granter, staff.alice, staff.dan)
+    for group in (staff.role, staff.orders):
+        staff.run("create role {}", group)
     for login in (staff.granter, staff.alice, staff.dan):
         staff.run("create role {} login", login)
-    staff.run("grant {} to {} with admin option", staff.role, staff.granter)
+    for group in (staff.role, staff.orders):
+        staff.run("grant {} to {} with admin option", group, staff.granter)
     try:
         yield staff
     finally:

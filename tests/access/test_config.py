@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from placet.access.config import RoleFolder, load_roles, roles_from
+from placet.access.config import RoleFolder, load_roles, roles_from, strangers
 from placet.access.opening import ListedAccess
 from placet.access.postgres import PostgresAccess
 from placet.access.webhook import WebhookAccess
@@ -97,9 +97,13 @@ def test_one_role_of_a_target_stands_there_once() -> None:
     )
 
 
-def test_accounts_of_who_is_not_in_the_directory_are_found() -> None:
-    (problem,) = roles(GOOD.replace("alice: alice_db", "alicia: alice_db")).strangers(PEOPLE)
-    assert "nobody has the id 'alicia'; did you mean 'alice'?" in problem.message
+def test_accounts_of_who_is_not_in_the_directory_are_found(tmp_path: Path) -> None:
+    assert list(strangers(tmp_path, PEOPLE)) == []
+    path = tmp_path / "access-roles.yaml"
+    path.write_text(GOOD.replace("alice: alice_db", "alicia: alice_db"))
+    ((_, line),) = strangers(tmp_path, PEOPLE)
+    assert line.startswith(f"{path}:2:")
+    assert line.endswith("nobody has the id 'alicia'; did you mean 'alice'?")
 
 
 def test_only_what_people_approve_of_makes_another_digest() -> None:
@@ -131,7 +135,7 @@ def test_a_change_counts_and_one_that_breaks_the_file_does_not(tmp_path: Path) -
 def test_the_catalogue_that_comes_with_placet_is_sound() -> None:
     shipped = load_roles(REPOSITORY / "policies")
     assert {entry.name for entry in shipped.entries} == {"reporting", "orders"}
-    assert list(shipped.strangers(PEOPLE)) == []
+    assert list(strangers(REPOSITORY / "policies", PEOPLE)) == []
 
 
 def test_a_target_is_opened_with_what_the_environment_holds() -> None:
@@ -147,7 +151,7 @@ def test_a_target_is_opened_with_what_the_environment_holds() -> None:
         ("shop", {}, "SHOP_GRANT_URL is not set"),
         ("shop", {"SHOP_GRANT_URL": "host=x hunter2"}, "SHOP_GRANT_URL is not a Postgres"),
         ("badge", {"BADGE_SECRET": "hunter2"}, "BADGE_SECRET holds no secret"),
-        ("shopp", {}, "lists no target shopp; did you mean 'shop'?"),
+        ("shopp", {}, "lists no target shopp; list it again"),
     ],
 )
 def test_a_target_that_cannot_be_opened_is_away(

@@ -15,14 +15,14 @@ GIVEN = Change(
     account="alice@example.com",
     person="alice",
     case="access-1",
-    hours=8,
+    minutes=480,
 )
 
 
 async def test_what_is_given_and_taken_is_posted_signed(hook: Hook) -> None:
     at = WebhookAccess(hook.url, hook.secret)
     await at.grant(GIVEN)
-    await at.revoke(replace(GIVEN, hours=None))
+    await at.revoke(replace(GIVEN, minutes=None))
 
     (first, given), (second, taken) = hook.taken
     assert first != second
@@ -35,7 +35,7 @@ async def test_what_is_given_and_taken_is_posted_signed(hook: Hook) -> None:
     assert given == {
         "type": "access.granted",
         "timestamp": "2026-03-02T09:30:00Z",
-        "data": {**told, "hours": 8},
+        "data": {**told, "minutes": 480},
     }
     assert taken == {"type": "access.revoked", "timestamp": "2026-03-02T09:30:00Z", "data": told}
     assert hook.refused == 0

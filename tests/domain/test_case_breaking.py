@@ -70,6 +70,8 @@ def test_a_permitted_person_breaks_the_glass_loudly_and_for_themselves_too() -> 
     assert "the shop is down" in alarm.text
     assert case.case.outcome is not None
     assert case.case.outcome.reason == "Rita broke the glass: the shop is down"
+    assert case.case.broken_by is not None
+    assert case.case.broken_by.id == "rita"
 
 
 # Each row: who, how, what is missing.

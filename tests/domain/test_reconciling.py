@@ -134,8 +134,8 @@ def test_a_role_that_must_not_be_granted_is_found_beside_the_rest() -> None:
 
 
 def test_grants_of_another_role_explain_nothing() -> None:
-    for changes in ({"role": "orders_write"}, {"target": "other"}, {"account": "dan_db"}):
-        assert kinds(found("alice_db", grants=[grant(**changes)]))[-1] == (
+    for other in (grant(role="orders_write"), grant(target="other"), grant(account="dan_db")):
+        assert kinds(found("alice_db", grants=[other]))[-1] == (
             FindingKind.UNKNOWN_MEMBER,
             "alice_db",
             None,

@@ -28,7 +28,7 @@ from temporalio.worker import (
 )
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
-from placet.bootstrap import build_notifier, build_worker
+from placet.bootstrap import build_worker
 from placet.connections import open_ledger
 from placet.domain.ledger import LedgerEvent, LedgerStep, Receipt, WrittenStep
 from placet.domain.ledger_rows import PaymentEntry, PaymentResult
@@ -38,6 +38,7 @@ from placet.ledger.deliveries import PostgresDeliveries
 from placet.ledger.publishing import PostgresPublishing
 from placet.logging import configure
 from placet.mail.smtp import Connection
+from placet.notify.files import build_notifier
 from placet.payments.spool import Spool
 from placet.ports import Ledger, Notifier
 from placet.publishing.directory import DirectoryTarget

@@ -42,6 +42,7 @@ ALLOWED = {
     "activities": set(sys.stdlib_module_names)
     | {
         "activities",
+        "placet.access",
         "placet.attestation",
         "placet.digest",
         "placet.domain",

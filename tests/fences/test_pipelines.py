@@ -30,7 +30,8 @@ def missing(pipeline: Pipeline) -> Iterator[str]:
     if not any(HISTORIES.glob(f"{name}-*.json")):
         yield f"add a scene of {name} to tests/record_histories.py and run make histories"
     pages = [REPOSITORY / "README.md", *(REPOSITORY / "docs").glob("pipelines.md")]
-    if not any(f"starter.py {name} " in page.read_text(encoding="utf-8") for page in pages):
+    said = f"`{name}`" if pipeline.internal else f"starter.py {name} "
+    if not any(said in page.read_text(encoding="utf-8") for page in pages):
         yield f"say in README.md or docs/pipelines.md how to start {name}"
 
 

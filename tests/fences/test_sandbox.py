@@ -11,8 +11,7 @@ from temporalio.workflow import SandboxImportNotificationPolicy
 
 import placet.domain
 import workflows
-from placet.pipelines.pipeline import Pipeline
-from placet.registry import PIPELINES
+from placet.registry import workflows as every_workflow
 from tests.fences import forgetful
 
 FOLDER = Path(workflows.__file__).parent
@@ -60,11 +59,9 @@ def runner() -> SandboxedWorkflowRunner:
     return SandboxedWorkflowRunner(restrictions=restrictions)
 
 
-@pytest.mark.parametrize("pipeline", PIPELINES, ids=lambda pipeline: pipeline.name)
-async def test_a_pipeline_imports_in_the_sandbox_only_what_it_passes_through(
-    pipeline: Pipeline,
-) -> None:
-    runner().prepare_workflow(definition(pipeline.workflow))
+@pytest.mark.parametrize("kind", every_workflow(), ids=lambda kind: kind.__name__)
+async def test_a_workflow_imports_in_the_sandbox_only_what_it_passes_through(kind: type) -> None:
+    runner().prepare_workflow(definition(kind))
 
 
 async def test_an_import_that_was_not_passed_through_is_noticed() -> None:

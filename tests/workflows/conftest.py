@@ -1,6 +1,6 @@
 """A real Temporal server that can skip time, a real Postgres, and a worker per test."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -9,6 +9,9 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 
 from placet.ledger import PostgresLedger
 from placet.local.stack import LocalStack
+from tests.access.listed import VARIABLE, policies_for
+from tests.access.staff import Staff, staff_of
+from tests.support.postgres import Cluster
 from tests.workflows.office import Office
 
 
@@ -35,5 +38,24 @@ def closed_office(client: Client, ledger: PostgresLedger, tmp_path: Path) -> Off
 @pytest.fixture
 async def office(closed_office: Office) -> AsyncIterator[Office]:
     """Give an office with a worker."""
+    async with closed_office.worker():
+        yield closed_office
+
+
+@pytest.fixture
+def staff(postgres: Cluster) -> Iterator[Staff]:
+    """Give roles of Postgres that are nobody else's."""
+    with staff_of(postgres) as made:
+        yield made
+
+
+@pytest.fixture
+async def granting_office(
+    closed_office: Office, staff: Staff, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Office]:
+    """Give an office with a worker that can grant them."""
+    monkeypatch.setenv(VARIABLE, staff.granter_url)
+    folder = policies_for(staff, closed_office.settings.home / "policies")
+    closed_office.settings = closed_office.settings.model_copy(update={"policies": folder})
     async with closed_office.worker():
         yield closed_office

@@ -28,6 +28,8 @@ Wait = Annotated[
 def add_to(app: typer.Typer) -> None:
     """Add the commands."""
     for pipeline in PIPELINES:
+        if pipeline.internal:
+            continue
         app.command(
             pipeline.name,
             help=f"{pipeline.about}: submit a request and print the id of its case. "
