@@ -532,7 +532,7 @@ async def main(wanted: set[str]) -> None:
                 )
                 office.settings = office.settings.model_copy(update={"smtp": mails.settings()})
                 if scene.pipeline.startswith("access"):
-                    staff = stack.enter_context(staff_of(cluster, name.replace("-", "_")))
+                    staff = stack.enter_context(staff_of(cluster.url(), name.replace("-", "_")))
                     os.environ[VARIABLE] = staff.granter_url
                     folder = policies_for(staff, home / f"{name}-policies")
                     office.settings = office.settings.model_copy(update={"policies": folder})

@@ -24,7 +24,7 @@ def postgres_programs(request: pytest.FixtureRequest) -> PostgresPrograms:
 @pytest.fixture
 def staff(postgres: Cluster) -> Iterator[Staff]:
     """Give roles that are nobody else's."""
-    with staff_of(postgres) as made:
+    with staff_of(postgres.url()) as made:
         yield made
 
 

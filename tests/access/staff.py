@@ -7,9 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import psycopg
+from psycopg import conninfo
 from psycopg.sql import SQL, Identifier
-
-from tests.support.postgres import Cluster
 
 _numbers = itertools.count(1)
 
@@ -20,7 +19,6 @@ class Staff:
 
     Attributes:
         admin_url: As a superuser.
-        granter_url: As ``granter``.
         granter: May grant ``role``, and can do nothing else.
         role: Can be granted.
         orders: Can be granted too.
@@ -28,18 +26,17 @@ class Staff:
         dan: Another one's.
     """
 
-    cluster: Cluster
+    admin_url: str
     prefix: str
 
-    @property
-    def admin_url(self) -> str:
-        """Return where a superuser connects."""
-        return self.cluster.url()
+    def url(self, user: str) -> str:
+        """Return where somebody connects."""
+        return conninfo.make_conninfo(self.admin_url, user=user, dbname="postgres")
 
     @property
     def granter_url(self) -> str:
         """Return where the granter connects."""
-        return self.cluster.url(user=self.granter)
+        return self.url(self.granter)
 
     @property
     def granter(self) -> str:
@@ -85,9 +82,9 @@ class Staff:
 
 
 @contextmanager
-def staff_of(cluster: Cluster, prefix: str | None = None) -> Iterator[Staff]:
+def staff_of(admin_url: str, prefix: str | None = None) -> Iterator[Staff]:
     """Make the roles, and take them away at the end; without a prefix nobody else has theirs."""
-    staff = Staff(cluster, prefix or f"t{secrets.token_hex(4)}{next(_numbers)}")
+    staff = Staff(admin_url, prefix or f"t{secrets.token_hex(4)}{next(_numbers)}")
     names = (staff.role, staff.orders, staff.granter, staff.alice, staff.dan)
     for group in (staff.role, staff.orders):
         staff.run("create role {}", group)

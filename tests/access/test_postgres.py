@@ -42,7 +42,7 @@ async def test_a_role_is_given_and_taken_away_however_often_it_is_said(staff: St
 
 async def test_whoever_gets_a_role_may_not_pass_it_on(staff: Staff) -> None:
     await target(staff).grant(change(staff, account=staff.dan))
-    dan = PostgresAccess(staff.cluster.url(user=staff.dan), VARIABLE)
+    dan = PostgresAccess(staff.url(staff.dan), VARIABLE)
     with pytest.raises(InvalidInputError, match="may not grant"):
         await dan.grant(change(staff))
     assert not staff.has(staff.alice)

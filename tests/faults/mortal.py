@@ -28,6 +28,7 @@ from temporalio.worker import (
 )
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
+from placet.access.postgres import PostgresAccess
 from placet.bootstrap import build_worker
 from placet.connections import open_ledger
 from placet.domain.ledger import LedgerEvent, LedgerStep, Receipt, WrittenStep
@@ -35,6 +36,7 @@ from placet.domain.ledger_rows import PaymentEntry, PaymentResult
 from placet.domain.record import Notice
 from placet.ledger import PostgresLedger
 from placet.ledger.deliveries import PostgresDeliveries
+from placet.ledger.grants import PostgresGrants
 from placet.ledger.publishing import PostgresPublishing
 from placet.logging import configure
 from placet.mail.smtp import Connection
@@ -162,7 +164,7 @@ def _guard_spool(fate: Fate) -> None:
 
 
 def _guard_effects(fate: Fate) -> None:
-    """Put guards around what publications and mails of this process note, and what they do."""
+    """Put guards around what the effects of this process note, and what they do."""
 
     def guarded(name: str, method: Callable[..., Awaitable[Any]]) -> Callable[..., Any]:
         async def call(*arguments: Any, **options: Any) -> Any:
@@ -178,6 +180,8 @@ def _guard_effects(fate: Fate) -> None:
         ("publication", DirectoryTarget, ("stage", "switch")),
         ("mail", PostgresDeliveries, ("begin", "claim", "record", "end")),
         ("mail", Connection, ("hand_over",)),
+        ("grant", PostgresGrants, ("begin", "hold", "release", "end")),
+        ("grant", PostgresAccess, ("grant", "revoke")),
     ):
         for name in names:
             setattr(owner, name, guarded(f"{what}'s {name}", getattr(owner, name)))
@@ -254,6 +258,8 @@ def run(order: Order) -> None:
     log = os.open(order.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     os.dup2(log, 1)
     os.dup2(log, 2)
+    # What a target is opened by is read from the environment at each use.
+    os.environ.update(order.environment)
     configure(level="INFO")
     asyncio.run(_work(order))
     sys.stdout.flush()

@@ -45,7 +45,7 @@ async def office(closed_office: Office) -> AsyncIterator[Office]:
 @pytest.fixture
 def staff(postgres: Cluster) -> Iterator[Staff]:
     """Give roles of Postgres that are nobody else's."""
-    with staff_of(postgres) as made:
+    with staff_of(postgres.url()) as made:
         yield made
 
 
