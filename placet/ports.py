@@ -1,6 +1,7 @@
 """What activities and lists may ask of the world: the ledger, people, policies, messages."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -15,6 +16,16 @@ from placet.domain.delivery import (
     MailingResult,
     MailingRow,
 )
+from placet.domain.export import (
+    Chunk,
+    ExportEntry,
+    ExportFile,
+    ExportResult,
+    ExportRow,
+    ExportState,
+    Format,
+)
+from placet.domain.filters import Filter
 from placet.domain.grants import GrantEntry, GrantResult, GrantRow, Membership, Release
 from placet.domain.ledger import (
     LedgerEvent,
@@ -190,6 +201,39 @@ class Deliveries(Protocol):
         ...
 
 
+class ExportBook(Protocol):
+    """Keeps which files were made of data, and until when. Every method may be repeated."""
+
+    async def begin(self, entry: ExportEntry, events: Sequence[LedgerEvent]) -> ExportResult:
+        """Consume a permit and record its export, or take over from who made it."""
+        ...
+
+    async def end(
+        self,
+        permit_id: str,
+        holder: str,
+        state: ExportState,
+        file: ExportFile | None = None,
+        events: Sequence[LedgerEvent] = (),
+    ) -> ExportResult:
+        """End the making of a file, and append the events that say so, in one transaction."""
+        ...
+
+    async def remove(self, permit_id: str, events: Sequence[LedgerEvent]) -> ExportResult:
+        """Record that a file was deleted, with its event, in one transaction."""
+        ...
+
+    async def holds(self, permit_id: str, holder: str) -> bool:
+        """Say whether an attempt may still finish its file."""
+        ...
+
+    async def rows(
+        self, *, permit_id: str | None = None, request: str | None = None, limit: int = 1000
+    ) -> list[ExportRow]:
+        """Return the exports that fit every filter given, the newest first."""
+        ...
+
+
 class Grants(Protocol):
     """Keeps which roles were granted until when. Every method may be repeated."""
 
@@ -283,6 +327,11 @@ class Ledger(Recorder, Reader, Protocol):
         ...
 
     @property
+    def exports(self) -> ExportBook:
+        """Return what is recorded of exports."""
+        ...
+
+    @property
     def grants(self) -> Grants:
         """Return what is recorded of granted roles."""
         ...
@@ -308,8 +357,47 @@ class PolicyPort(Protocol):
         ...
 
 
+class Selected(Protocol):
+    """A selection as it is in one instant, about to be copied."""
+
+    @property
+    def rows(self) -> int:
+        """Return how many rows it has."""
+        ...
+
+    @property
+    def at(self) -> datetime:
+        """Return the instant, by the source's clock."""
+        ...
+
+    @property
+    def types(self) -> Mapping[str, str]:
+        """Return each column's type, as Postgres writes it, in order."""
+        ...
+
+    def chunks(self) -> Iterator[Chunk]:
+        """Copy it, once; for a thread, as this waits.
+
+        Raises:
+            UnavailableError: The source has gone away.
+        """
+        ...
+
+
 class Sources(Surveyor, Protocol):
     """The databases that data sets are in; Placet's role there can only read."""
+
+    def selected(
+        self, entry: Entry, columns: Sequence[str], filters: Sequence[Filter], form: Format
+    ) -> AbstractAsyncContextManager[Selected]:
+        """Count a selection and hold the instant, to copy exactly what was counted.
+
+        Raises:
+            UnavailableError: The source does not answer.
+            InvalidInputError: It lacks what the catalogue names, or does not take a filter.
+            ConflictError: The role that should only read could write.
+        """
+        ...
 
     async def check(self, entry: Entry) -> list[str]:
         """Hold a data set against its source; return what is wrong, empty when nothing is.

@@ -30,6 +30,13 @@ PIPELINES: tuple[Pipeline, ...] = (
         example="message.eml",
     ),
     Pipeline(
+        "export",
+        "Ask for data in a file",
+        "workflows.export:Export",
+        "placet.pipelines.export:DOOR",
+        "placet.effects.export:activities",
+    ),
+    Pipeline(
         "access",
         "Ask for a role for a time",
         "workflows.access:Access",

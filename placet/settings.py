@@ -29,6 +29,7 @@ class Settings(Model):
         targets: The list of places where pages are published; None for ``targets.yaml`` in
             ``policies``, if there is one.
         spool: Where payment files are staged and handed over.
+        exports: Where the files of exports are made and kept.
         debtor: The account that pays.
         smtp: The mail server that sends; None where nothing is sent.
     """
@@ -40,6 +41,7 @@ class Settings(Model):
     notify: str = Field(default="files", pattern="^(files|log)$")
     targets: Path | None = None
     spool: Path
+    exports: Path
     debtor: Debtor
     smtp: SmtpServer | None = None
 
@@ -65,6 +67,7 @@ class Settings(Model):
             "notify": env.get("PLACET_NOTIFY") or "files",
             "targets": Path(env["PLACET_TARGETS"]) if env.get("PLACET_TARGETS") else None,
             "spool": Path(env.get("PLACET_SPOOL") or home / "payments").absolute(),
+            "exports": Path(env.get("PLACET_EXPORTS") or home / "exports").absolute(),
             "debtor": {
                 "name": env.get("PLACET_DEBTOR_NAME") or DEMO_DEBTOR["name"],
                 "iban": env.get("PLACET_DEBTOR_IBAN") or DEMO_DEBTOR["iban"],

@@ -19,6 +19,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from psycopg import AsyncConnection, conninfo
 from temporalio.client import Client, WorkflowFailureError, WorkflowHistory
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
@@ -27,15 +28,18 @@ from placet.ledger import PostgresLedger, open_pool
 from placet.local.binaries import find_temporal
 from placet.mail.server import Security, SmtpServer
 from placet.policy.loader import PolicyFolder
+from placet.sample import preparing
 from tests.access import scenes as access
 from tests.access.listed import VARIABLE, policies_for
 from tests.access.staff import staff_of
+from tests.exports.approved import an_export
 from tests.support.mailserver import mail_server
 from tests.support.policies import policies_with
 from tests.support.postgres import Cluster, installed_programs
 from tests.workflows.office import PATIENCE, Handle, Office, a_mail, a_page, expense
 from tests.workflows.trouble import Erased, NoMail, Outage
 
+SOURCE = "PLACET_SAMPLE_READ_URL"
 HISTORIES = Path(__file__).parent / "histories"
 IDENTITY = "recorder"
 
@@ -158,6 +162,52 @@ async def stop(office: Office, handle: Handle) -> None:
     await approve(office, handle)
     await office.recorded(handle, "effect:permit:consumed")
     await office.signal(handle, "withdraw", ALICE, reason="wrong price")
+
+
+async def as_the_owner(office: Office, handle: Handle) -> None:
+    """Approve what is asked of whoever owns the data, and wait until it is in force."""
+    await office.signal(handle, "approve", CAROL, reason="for the yearly report")
+    await office.recorded(handle, "effect:run:done")
+    await office.idle(handle)
+
+
+async def wait_until_it_expires(office: Office, handle: Handle) -> None:
+    """Approve as the owner of the data, and let the time of the file be over."""
+    await as_the_owner(office, handle)
+    await office.skip(handle, days=4)
+
+
+async def take_the_file_back(office: Office, handle: Handle) -> None:
+    """Approve as the owner of the data; somebody else may not take it back, the requester may."""
+    await as_the_owner(office, handle)
+    await office.refusal(handle, "withdraw", FRANK)
+    await office.decide(handle, "withdraw", ALICE, reason="the wrong columns")
+
+
+async def reject_as_the_owner(office: Office, handle: Handle) -> None:
+    """Reject as the owner of the data."""
+    await office.signal(handle, "reject", CAROL, reason="what for?")
+
+
+async def stop_the_export(office: Office, handle: Handle) -> None:
+    """Approve as the owner of the data, and stop it while its source is away."""
+    await office.settled(handle)
+    known = os.environ.pop(SOURCE)
+    try:
+        await office.signal(handle, "approve", CAROL)
+        await office.decide(handle, "withdraw", ALICE, reason="not needed any more")
+        await office.result(handle)
+    finally:
+        os.environ[SOURCE] = known
+
+
+async def change_the_rows(office: Office, handle: Handle) -> None:
+    """Let most rows go before the owner of the data approves."""
+    await office.settled(handle)
+    administrator = conninfo.make_conninfo(os.environ[SOURCE], user="postgres")
+    async with await AsyncConnection.connect(administrator) as connection:
+        await connection.execute("delete from shop.visit where id > 100")
+    await office.signal(handle, "approve", CAROL)
 
 
 async def wait_and_approve(office: Office, handle: Handle) -> None:
@@ -433,6 +483,19 @@ SCENES = {
     "access-review-approved": Scene(access.approve_review, access.REVIEW, pipeline="access-review"),
     "access-review-rejected": Scene(access.refuse, access.REVIEW, pipeline="access-review"),
     "access-check": Scene(nothing, {"notify": True}, pipeline="access-check"),
+    "export-approved-and-expired": Scene(wait_until_it_expires, an_export(), pipeline="export"),
+    "export-withdrawn-while-in-force": Scene(take_the_file_back, an_export(), pipeline="export"),
+    "export-waiting-for-its-end": Scene(as_the_owner, an_export(), ends=False, pipeline="export"),
+    "export-rejected": Scene(reject_as_the_owner, an_export(), pipeline="export"),
+    "export-withdrawn": Scene(withdraw, an_export(), pipeline="export"),
+    "export-expired-undecided": Scene(six_days, an_export(), pipeline="export"),
+    "export-unplannable": Scene(nothing, an_export(dataset="customer"), pipeline="export"),
+    "export-stopped": Scene(stop_the_export, an_export(), pipeline="export"),
+    "export-drifted": Scene(
+        change_the_rows,
+        an_export(dataset="visits", columns=["id", "page"]),
+        pipeline="export",
+    ),
     "expense-continued": Scene(talk, expense(), short=True),
     "expense-waiting": Scene(wait, expense(), ends=False),
     "expense-waiting-for-changes": Scene(ask_for_changes, expense(), ends=False),
@@ -509,6 +572,7 @@ async def main(wanted: set[str]) -> None:
     logging.getLogger("temporalio").setLevel(logging.CRITICAL)
     try:
         cluster.prepare_template()
+        os.environ.update(preparing.prepare(cluster.url()))
         async with AsyncExitStack() as stack:
             usual = await stack.enter_async_context(server())
             short = await stack.enter_async_context(

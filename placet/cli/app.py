@@ -10,6 +10,7 @@ from placet.cli.commands import (
     datasets,
     decide,
     deliveries,
+    exports,
     grants,
     look,
     pay,
@@ -49,5 +50,18 @@ def start(context: typer.Context, debug: Debug = False) -> None:  # noqa: FBT002
         typer.echo(context.get_help())
 
 
-for _commands in (submit, publish, decide, look, policy, datasets, pay, deliveries, grants, stack):
+_COMMANDS = (
+    submit,
+    publish,
+    decide,
+    look,
+    policy,
+    datasets,
+    pay,
+    deliveries,
+    exports,
+    grants,
+    stack,
+)
+for _commands in _COMMANDS:
     _commands.add_to(app)

@@ -14,6 +14,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, PlainSerializer
 from placet.domain.base import Model
 from placet.domain.calendar import BusinessCalendar, Duration, Hours, Interval, Span
 from placet.domain.content_rules import ContentRules
+from placet.domain.data_rules import DataRules
 from placet.domain.money import RateTable
 from placet.domain.people import TimeZone
 from placet.domain.plan import (
@@ -316,6 +317,9 @@ class Policy(Model):
     )
     checks: ContentRules | None = Field(
         default=None, description="What content is checked for, where the pipeline has content."
+    )
+    data: DataRules | None = Field(
+        default=None, description="What may be done with data, where the pipeline has data."
     )
 
 

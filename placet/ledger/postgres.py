@@ -35,6 +35,7 @@ from placet.domain.ledger_rows import (
 from placet.ledger import sql
 from placet.ledger.deliveries import PostgresDeliveries
 from placet.ledger.encoding import batch_of
+from placet.ledger.exports import PostgresExports
 from placet.ledger.grants import PostgresGrants
 from placet.ledger.publishing import PostgresPublishing
 from placet.ledger.session import Session, append, consume, only_row, receipts_of
@@ -56,6 +57,11 @@ class PostgresLedger(Session):
     def deliveries(self) -> PostgresDeliveries:
         """Return what is recorded of mails."""
         return PostgresDeliveries(self._pool)
+
+    @property
+    def exports(self) -> PostgresExports:
+        """Return what is recorded of exports."""
+        return PostgresExports(self._pool)
 
     @property
     def grants(self) -> PostgresGrants:

@@ -193,6 +193,37 @@ GIVE_UP_PUBLICATION = "select effect.give_up_publication(%(permit_id)s, %(reason
 
 END_PUBLICATION = "select effect.end_publication(%(permit_id)s, %(state)s) as first"
 
+BEGIN_EXPORT = """
+select effect.begin_export(
+           %(permit_id)s, %(request)s, %(dataset)s, %(holder)s, %(store)s
+       ) as first
+"""
+
+END_EXPORT = """
+select effect.end_export(
+           %(permit_id)s, %(holder)s, %(state)s, %(name)s, %(rows)s, %(bytes)s, %(sha256)s,
+           %(until)s::timestamptz
+       ) as first
+"""
+
+REMOVE_EXPORT = "select effect.remove_export(%(permit_id)s) as first"
+
+HELD_EXPORT = """
+select permit_id
+  from effect.export
+ where permit_id = %(permit_id)s and holder = %(holder)s and state = 'running'
+"""
+
+EXPORTS = """
+select permit_id, request, digest, dataset, store, state, began_at, ended_at, name, rows, bytes,
+       sha256, until, gone_at
+  from effect.export
+ where (%(permit_id)s::text is null or permit_id = %(permit_id)s)
+   and (%(request)s::text is null or request = %(request)s)
+ order by began_at desc, permit_id
+ limit %(limit)s
+"""
+
 BEGIN_GRANT = """
 select effect.begin_grant(%(permit_id)s, %(request)s, %(target)s, %(role)s, %(account)s,
                           %(person)s, %(was_member)s) as first

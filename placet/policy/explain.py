@@ -40,6 +40,10 @@ def scope_lines(scope: Mapping[str, JsonValue]) -> Iterator[str]:
     for name, value in scope.items():
         if isinstance(value, dict):
             yield f"{name}: {', '.join(f'{key} {part}' for key, part in value.items())}"
+        elif isinstance(value, list):
+            yield f"{name}: {', '.join(map(str, value)) or 'none'}"
+        elif isinstance(value, bool):
+            yield f"{name}: {'yes' if value else 'no'}"
         elif value is not None:
             yield f"{name}: {value}"
 

@@ -11,6 +11,7 @@ from pydantic.fields import FieldInfo
 
 from placet.domain.calendar import Span
 from placet.domain.content_rules import ContentRules, ForbiddenPattern
+from placet.domain.data_rules import DataRules
 from placet.domain.facts import FactKind
 from placet.domain.people import Delegation, DirectoryFile, Person, Window
 from placet.domain.plan import Threshold
@@ -88,6 +89,7 @@ _POLICY_PARTS: tuple[tuple[str, type[BaseModel]], ...] = (
     ("`break_glass`", BreakGlassRule),
     ("`checks`", ContentRules),
     ("`forbidden` of the checks", ForbiddenPattern),
+    ("`data`", DataRules),
 )
 
 _PEOPLE_HEAD = """\

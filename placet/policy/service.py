@@ -125,6 +125,9 @@ def make_plan(  # noqa: PLR0913 - each is a separate fact about one revision.
     if "requester" in facts:
         # A condition about the requester must not depend on how they spelled their address.
         facts = {**facts, "requester": requester.address}
+    if "to_requester" in facts:
+        # The same for whom it is for: another address of theirs is theirs too.
+        facts = {**facts, "to_requester": requester.id in {person.id for person in kept_out}}
     return planning.plan(
         snapshot,
         policy_digest or digest(snapshot),

@@ -53,7 +53,14 @@ def source_url(variable: str, environment: Mapping[str, str] | None = None) -> s
 def connection_options(url: str, **more: Any) -> dict[str, Any]:
     """Return what ``psycopg`` connects to a source with; what the URL says wins."""
     told = conninfo.conninfo_to_dict(url)
-    ours = {**VANISHED, "connect_timeout": CONNECT_SECONDS, "application_name": "placet", **more}
+    ours = {
+        **VANISHED,
+        "connect_timeout": CONNECT_SECONDS,
+        "application_name": "placet",
+        # PGPASSWORD is the ledger's: another server must not be told it.
+        "password": "",
+        **more,
+    }
     return {**ours, **told}
 
 

@@ -1,16 +1,19 @@
 """Data sets in Postgres: read by a role that can do nothing else, in one instant."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 
 from psycopg.sql import SQL, Composable, Identifier
 
 from placet.domain.catalogue import Entry
 from placet.domain.errors import ConflictError, InvalidInputError
+from placet.domain.export import Format
 from placet.domain.filters import Filter
 from placet.domain.masking import masked, shortened
 from placet.domain.selection import SAMPLE_ROWS, Survey
+from placet.sources.copying import Copying, copying_of
 from placet.sources.looking import (
     Reading,
     refuse_uncastable,
@@ -53,6 +56,25 @@ class PostgresSources:
             sample = await _sample(connection, relation, columns, filters)
         types = {name: relation.types[name].name for name in columns}
         return Survey(rows=rows, total=total, types=types, sample=sample)
+
+    @asynccontextmanager
+    async def selected(
+        self, entry: Entry, columns: Sequence[str], filters: Sequence[Filter], form: Format
+    ) -> AsyncIterator[Copying]:
+        """Count a selection and hold the instant, to copy exactly what was counted.
+
+        Raises:
+            UnavailableError: The source does not answer.
+            InvalidInputError: It lacks what the catalogue names, or does not take a filter.
+            ConflictError: The role that should only read could write.
+        """
+        async with reading(entry.source.read_env, self._environment) as connection:
+            relation = await self._looked_up(connection, entry, filters)
+            copying = await copying_of(connection, entry, relation, columns, filters, form)
+            try:
+                yield copying
+            finally:
+                copying.close()
 
     async def check(self, entry: Entry) -> list[str]:
         """Hold a data set against its source; return what is wrong, empty when nothing is.

@@ -46,3 +46,5 @@ select pg_catalog.set_config('statement_timeout', %(statement)s, true),
        pg_catalog.set_config('bytea_output', 'hex', true),
        pg_catalog.set_config('extra_float_digits', '1', true)
 """
+
+UNBOUND = "select pg_catalog.set_config('statement_timeout', '0', true)"

@@ -1,5 +1,7 @@
 """Break-glass: a permitted person has it carried out at once, and everybody hears of it."""
 
+from typing import Any
+
 import pytest
 
 from placet.domain.plan import Assurance, BreakGlass, Selector
@@ -41,7 +43,7 @@ def test_who_it_is_for_holds_no_seat_and_cannot_review_or_be_handed_one() -> Non
 # Each row: who hands the seat on while the request is for somebody else, and whose it is.
 @pytest.mark.rule(number=6)
 @pytest.mark.parametrize(("who", "fields"), [("cem", {}), ("root", {"from": "cem"})])
-def test_who_it_becomes_for_has_chosen_no_reviewer_before(who: str, fields: dict[str, str]) -> None:
+def test_who_it_becomes_for_has_chosen_no_reviewer_before(who: str, fields: dict[str, Any]) -> None:
     root = person("root", roles=["placet-admin"])
     case = World(
         people("ann", "cem", "eve", "gil", root=root),

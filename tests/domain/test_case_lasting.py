@@ -189,7 +189,7 @@ def test_a_review_afterwards_without_a_yes_is_not_lost_on_what_runs_and_cannot_b
     world = approved(stoppable=False)
     report = FollowerEnded(case="r-1", outcome="rejected", reason="no reason for it")
     world.take(lasting.follower_ended(world.case, report, world.now))
-    assert world.case.effect is EffectState.PENDING
+    assert world.case.summary()["effect"] == "pending"
     world.take(progress.effect_ended(world.case, DONE, world.now))
     assert world.case.effect is EffectState.ENDING
     assert world.case.ending is not None

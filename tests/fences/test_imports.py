@@ -46,6 +46,8 @@ ALLOWED = {
         "placet.attestation",
         "placet.digest",
         "placet.domain",
+        "placet.exports",
+        "placet.files",
         "placet.mail",
         "placet.payments",
         "placet.pipelines",

@@ -52,6 +52,7 @@ APPEND_TYPES = (
 )
 STEP_TYPES = "text,text,bigint,bytea,bytea[],text[],text[],timestamp with time zone[],bytea[]"
 PAYMENT_TYPES = "text,text,text,text,text,numeric,text,text,text,text,text"
+EXPORT_TYPES = "text,text,text,text,bigint,bigint,text,timestamp with time zone"
 PUBLICATION_TYPES = "text,text,text,text,text,text,text,text[],text[]"
 HOLD_TYPES = "text,timestamp with time zone,timestamp with time zone"
 EXPECTED = {
@@ -74,6 +75,9 @@ EXPECTED = {
         "function effect.claim_delivery(text,text,integer) EXECUTE",
         "function effect.record_delivery(text,text,integer,text,integer,text) EXECUTE",
         "function effect.end_mailing(text,text,text) EXECUTE",
+        "function effect.begin_export(text,text,text,text,text) EXECUTE",
+        f"function effect.end_export({EXPORT_TYPES}) EXECUTE",
+        "function effect.remove_export(text) EXECUTE",
         f"function effect.begin_publication({PUBLICATION_TYPES}) EXECUTE",
         "function effect.mark_target(text,text,text,text) EXECUTE",
         "function effect.target_away(text,text,text) EXECUTE",
@@ -101,6 +105,7 @@ EXPECTED = {
         "relation effect.payment SELECT",
         "relation effect.mailing SELECT",
         "relation effect.delivery SELECT",
+        "relation effect.export SELECT",
         "relation effect.publication SELECT",
         "relation effect.publication_target SELECT",
         "relation effect.access_grant SELECT",

@@ -1,0 +1,438 @@
+"""Export what was approved into one file, and delete that file when its time is over.
+
+Idempotent by the permit: one transaction consumes it, the file is made where nobody sees it, one
+rename shows it whole, and one transaction records it. A run that dies anywhere is done anew by the
+next, which sweeps what was left; one that died after the rename is only recorded.
+"""
+
+import asyncio
+import hashlib
+import time
+import uuid
+from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from importlib.metadata import version
+from typing import Any
+
+from pydantic import JsonValue
+from temporalio import activity
+
+from activities.errors import permanent
+from placet.digest import digest
+from placet.domain.catalogue import Catalogue, Entry
+from placet.domain.errors import ConflictError, InvalidInputError, NotFoundError, UnavailableError
+from placet.domain.export import (
+    ExportEntry,
+    ExportRequest,
+    ExportResult,
+    ExportRow,
+    ExportState,
+    Manifest,
+    Scope,
+    rows_text,
+)
+from placet.domain.filters import words
+from placet.domain.orders import EffectOrder, EffectResult, EndOrder
+from placet.domain.vocabulary import EndReason
+from placet.exports.store import MANIFEST, ExportStore, Staging
+from placet.exports.writing import Meter, StoppedError, Wanted, Written, unwritable, write
+from placet.files import size_text
+from placet.ports import Ledger, Selected, Sources
+
+AT_ONCE = 4
+"""So many files are made at once by one worker; others wait for their turn."""
+
+_BEAT_SECONDS = 1.0
+_VERSION = version("placet")
+
+
+@dataclass(frozen=True)
+class _Approved:
+    """An export as it was approved, and the attempt that makes its file.
+
+    Attributes:
+        order: What the workflow asks for.
+        request: The request.
+        scope: What people were told.
+        holder: This attempt.
+        began: When it began, by the machine's own count of seconds.
+    """
+
+    order: EffectOrder
+    request: ExportRequest
+    scope: Scope
+    holder: str = field(default_factory=lambda: uuid.uuid4().hex)
+    began: float = field(default_factory=time.monotonic)
+
+    @property
+    def now(self) -> datetime:
+        """Return the time by Temporal's clock, which is also the one that ends the file's."""
+        return activity.info().started_time + timedelta(seconds=time.monotonic() - self.began)
+
+
+class ExportActivities:
+    """Makes files of data, and deletes them."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        sources: Sources,
+        catalogue: Callable[[], Catalogue],
+        store: ExportStore,
+    ) -> None:
+        """Record in ``ledger``, copy from ``sources`` as ``catalogue`` says, into ``store``."""
+        self._ledger = ledger
+        self._book = ledger.exports
+        self._sources = sources
+        self._catalogue = catalogue
+        self._store = store
+        self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="export")
+
+    @activity.defn(name="export.export")
+    async def export(self, order: EffectOrder) -> EffectResult:
+        """Make the file of an approved export.
+
+        A cancellation stops it, and then there is no file.
+
+        Raises:
+            ApplicationError: What was approved is no longer true: the request, the catalogue or
+                the number of rows. Retryable, while the source or the disk is away.
+        """
+        with permanent():
+            approved = await self._approved(order)
+            known = await self._book.rows(permit_id=order.permit)
+            try:
+                return await self._exported(approved, known[0] if known else None)
+            except (ConflictError, InvalidInputError, NotFoundError):
+                await self._give_up(approved)
+                raise
+
+    @activity.defn(name="export.expire")
+    async def expire(self, order: EndOrder) -> EffectResult:
+        """Delete the file of an export, and record that it is gone.
+
+        Raises:
+            UnavailableError: The file lies where this worker cannot reach it, or cannot be deleted.
+        """
+        with permanent():
+            rows = await self._book.rows(permit_id=order.permit)
+            if not rows or rows[0].name is None:
+                told = "there was no file to delete"
+                receipts = await self._ledger.append([order.ended.telling({"summary": told})])
+                return EffectResult(summary=told, receipt=receipts[-1])
+            made = rows[0]
+            await self._require_here(made)
+            was_there = await asyncio.to_thread(self._removed, order)
+            told = _gone_text(made, order.why, was_there=was_there)
+            facts: dict[str, JsonValue] = {"file": made.name, "was_there": was_there}
+            event = order.ended.telling({"summary": told, **facts})
+            ended = await self._book.remove(order.permit, [event])
+            return EffectResult(summary=told, facts=facts, receipt=_last(ended))
+
+    async def _approved(self, order: EffectOrder) -> _Approved:
+        """Read exactly what was approved (rule 4).
+
+        Raises:
+            ConflictError: It has changed; the message names both digests.
+        """
+        content = await self._ledger.get_content(order.digest)
+        _same("the stored request", hashlib.sha256(content).hexdigest(), order.digest)
+        request = ExportRequest.model_validate_json(content, extra="ignore")
+        return _Approved(order, request, Scope.model_validate(order.plan.scope))
+
+    async def _exported(self, approved: _Approved, known: ExportRow | None) -> EffectResult:
+        order = approved.order
+        if known is not None and known.state is ExportState.STOPPED:
+            return await self._stopped(approved)
+        finished = await asyncio.to_thread(self._store.manifest, order.request_id)
+        if finished is not None and finished.permit == order.permit:
+            if order.stop and (known is None or known.state is ExportState.RUNNING):
+                return await self._stopped(approved)
+            await self._begin(approved)
+            return await self._ready(approved, finished)
+        if order.stop:
+            return await self._stopped(approved)
+        entry = self._entry(approved.scope)
+        scope = approved.scope
+        async with self._sources.selected(
+            entry, scope.columns, approved.request.filters, scope.format
+        ) as selected:
+            _refuse_drift(scope, selected.rows)
+            await self._begin(approved)
+            try:
+                manifest = await self._made(approved, selected)
+            except StoppedError:
+                return await self._stopped(approved)
+        return await self._ready(approved, manifest)
+
+    def _entry(self, scope: Scope) -> Entry:
+        """Return the data set, if the catalogue says of it what it said when people were asked.
+
+        Raises:
+            ConflictError: It says something else, or has it no more.
+        """
+        advice = "nothing is exported; submit the request anew, so that people see what holds now"
+        try:
+            entry = self._catalogue().entry(scope.dataset)
+        except NotFoundError:
+            text = f"the catalogue has no data set '{scope.dataset}' any more; {advice}"
+            raise ConflictError(text) from None
+        found = digest(entry)
+        if found != scope.catalogue:
+            raise ConflictError(
+                f"the catalogue says something else of '{scope.dataset}' than when it was "
+                f"approved ({found[:12]}, approved was {scope.catalogue[:12]}); {advice}"
+            )
+        return entry
+
+    async def _begin(self, approved: _Approved) -> ExportResult:
+        """Consume the permit and record the export, or take over from the attempt before."""
+        order = approved.order
+        entry = ExportEntry(
+            permit_id=order.permit,
+            request=order.request_id,
+            digest=order.digest,
+            dataset=approved.scope.dataset,
+            holder=approved.holder,
+            store=await asyncio.to_thread(self._store.name),
+        )
+        return await self._book.begin(entry, [order.consumed])
+
+    async def _made(self, approved: _Approved, selected: Selected) -> Manifest:
+        """Make the file and its manifest, and put both where they can be found."""
+        order = approved.order
+        staging = await asyncio.to_thread(self._store.stage, order.permit, approved.holder)
+        try:
+            written = await self._pumped(approved, selected, staging)
+            manifest = _manifest(approved, selected, written)
+            await asyncio.to_thread(_describe, staging, manifest)
+            await asyncio.to_thread(self._released, approved, staging, _from_thread())
+        finally:
+            # After it was released there is nothing of this name.
+            await asyncio.to_thread(self._store.discard, staging)
+        return manifest
+
+    async def _pumped(self, approved: _Approved, selected: Selected, staging: Staging) -> Written:
+        """Write the file in a thread, and tell meanwhile how far it is.
+
+        Raises:
+            StoppedError: Somebody wants no file any more.
+            UnavailableError: The worker ends; another begins anew.
+        """
+        scope, meter = approved.scope, Meter(selected.rows)
+        wanted = Wanted(scope.format, scope.compression, approved.request.recipient.key)
+
+        def pump() -> Written:
+            with staging.file(scope.file_name) as file:
+                return write(selected, file, wanted, meter)
+
+        loop = asyncio.get_running_loop()
+        pumping = loop.run_in_executor(self._threads, pump)
+        leaving = asyncio.create_task(activity.wait_for_worker_shutdown())
+        asked = False
+        try:
+            while not pumping.done():
+                try:
+                    going: set[asyncio.Future[Any]] = {pumping}
+                    if not meter.stopping.is_set():
+                        going.add(leaving)
+                    await asyncio.wait(
+                        going, timeout=_BEAT_SECONDS, return_when=asyncio.FIRST_COMPLETED
+                    )
+                except asyncio.CancelledError:
+                    if not _asked_to_stop():
+                        raise
+                    asked = True
+                if asked or leaving.done():
+                    meter.stopping.set()
+                _beat(meter)
+        finally:
+            leaving.cancel()
+            meter.stopping.set()
+            await _ended(pumping)
+        try:
+            return pumping.result()
+        except StoppedError:
+            if asked:
+                raise
+            raise UnavailableError("the worker stops; another one makes the file anew") from None
+
+    def _released(self, approved: _Approved, staging: Staging, ask: "_Ask") -> None:
+        """Show the file, if no other attempt has taken over meanwhile; for a thread."""
+        order = approved.order
+        with self._store.alone():
+            if not ask(self._book.holds(order.permit, approved.holder)):
+                raise UnavailableError("another attempt makes the file now; this one is given up")
+            self._store.release(staging, order.request_id)
+
+    async def _ready(self, approved: _Approved, manifest: Manifest) -> EffectResult:
+        """Record that the file is there, until when; again it says the same."""
+        order = approved.order
+        told = f"{rows_text(manifest.rows)} in {manifest.file}, {size_text(manifest.bytes)}"
+        facts: dict[str, JsonValue] = {
+            "file": manifest.file,
+            "rows": manifest.rows,
+            "bytes": manifest.bytes,
+            "sha256": manifest.sha256,
+        }
+        event = order.in_force(manifest.expires_at).telling({"summary": told, **facts})
+        ended = await self._book.end(
+            order.permit, approved.holder, ExportState.READY, manifest.as_file, [event]
+        )
+        return EffectResult(
+            summary=told, facts=facts, receipt=_last(ended), until=manifest.expires_at
+        )
+
+    async def _stopped(self, approved: _Approved) -> EffectResult:
+        """See that there is no file, and record that it was stopped; again it says the same."""
+        order = approved.order
+        await self._begin(approved)
+        await asyncio.to_thread(self._cleared, order)
+        told = "it was stopped before there was a file"
+        event = order.stopped.telling({"summary": told})
+        ended = await self._book.end(
+            order.permit, approved.holder, ExportState.STOPPED, events=[event]
+        )
+        return EffectResult(summary=told, stopped=True, receipt=_last(ended))
+
+    async def _give_up(self, approved: _Approved) -> None:
+        """Record that an export that was begun has failed; there is no file of it."""
+        order = approved.order
+        known = await self._book.rows(permit_id=order.permit)
+        if known and known[0].state is ExportState.RUNNING:
+            await asyncio.to_thread(self._cleared, order)
+            await self._begin(approved)
+            await self._book.end(order.permit, approved.holder, ExportState.FAILED)
+
+    def _cleared(self, order: EffectOrder) -> None:
+        """Delete whatever attempts of this permit have left, also a whole file; for a thread."""
+        with self._store.alone():
+            self._store.sweep(order.permit)
+            found = self._store.manifest(order.request_id)
+            if found is not None and found.permit == order.permit:
+                self._store.remove(order.request_id)
+
+    def _removed(self, order: EndOrder) -> bool:
+        """Delete the file, and say whether it was there; for a thread."""
+        try:
+            with self._store.alone():
+                self._store.sweep(order.permit)
+                return self._store.remove(order.request_id)
+        except OSError as error:
+            raise unwritable(error) from error
+
+    async def _require_here(self, made: ExportRow) -> None:
+        """Make sure that the file is in this worker's directory, if it is anywhere.
+
+        Raises:
+            UnavailableError: It is in another one: what is not found here may be there.
+        """
+        if await asyncio.to_thread(self._store.name) != made.store:
+            raise UnavailableError(
+                f"the file of {made.request} is in another directory of exports than this "
+                f"worker's: let PLACET_EXPORTS of all workers be the one named {made.store[:12]} "
+                "in its .store"
+            )
+
+
+_Ask = Callable[[Coroutine[Any, Any, bool]], bool]
+
+
+def _from_thread() -> _Ask:
+    """Return a way to ask something of the loop's world from a thread."""
+    loop = asyncio.get_running_loop()
+    return lambda asking: asyncio.run_coroutine_threadsafe(asking, loop).result()
+
+
+async def _ended(pumping: "asyncio.Future[Written]") -> None:
+    """Wait for the thread: it uses the connection and the file, which may not go before it has."""
+    cancelled = False
+    while not pumping.done():
+        try:
+            await asyncio.wait({pumping})
+        except asyncio.CancelledError:
+            cancelled = True
+    if cancelled:
+        raise asyncio.CancelledError
+
+
+def _asked_to_stop() -> bool:
+    """Say whether somebody wants no file; else it is only this worker that stops."""
+    details = activity.cancellation_details()
+    return details is not None and details.cancel_requested
+
+
+def _beat(meter: Meter) -> None:
+    activity.heartbeat(
+        {"done": meter.rows, "total": meter.total, "unit": "rows", "bytes": meter.bytes}
+    )
+
+
+def _manifest(approved: _Approved, selected: Selected, written: Written) -> Manifest:
+    order, request, scope = approved.order, approved.request, approved.scope
+    return Manifest(
+        case=order.request_id,
+        permit=order.permit,
+        digest=order.digest,
+        dataset=scope.dataset,
+        purpose=request.purpose,
+        recipient=str(request.recipient),
+        columns=scope.columns,
+        filters=words(request.filters),
+        format=scope.format,
+        compression=scope.compression,
+        file=scope.file_name,
+        rows=written.rows,
+        bytes=written.bytes,
+        sha256=written.sha256,
+        plain_sha256=written.plain if scope.encrypt else None,
+        encrypted_to=request.recipient.key,
+        approved_at=order.approved,
+        snapshot_at=selected.at,
+        expires_at=approved.now + request.keep.wall(),
+        placet=_VERSION,
+    )
+
+
+def _describe(staging: Staging, manifest: Manifest) -> None:
+    """Write the manifest beside the file; for a thread."""
+    with staging.file(MANIFEST) as file:
+        try:
+            file.write(f"{manifest.model_dump_json(indent=2)}\n".encode())
+        except OSError as error:
+            raise unwritable(error) from error
+
+
+def _refuse_drift(scope: Scope, rows: int) -> None:
+    """Make sure that there are as many rows as people were told, as far as the policy wants it.
+
+    Raises:
+        ConflictError: There are not.
+    """
+    if scope.drifted(rows):
+        raise ConflictError(
+            f"there are {rows_text(rows)} now, approved were {scope.rows or 0:,} (more or less "
+            f"{scope.tolerance:g} %); nothing is exported, submit the request anew"
+        )
+
+
+def _gone_text(made: ExportRow, why: EndReason, *, was_there: bool) -> str:
+    if not was_there:
+        return f"{made.name} was gone already"
+    return f"{made.name} was deleted: " + (
+        "its time is over" if why is EndReason.EXPIRED else "it was taken back"
+    )
+
+
+def _last(result: ExportResult) -> Any:
+    return max(result.receipts, key=lambda receipt: receipt.seq, default=None)
+
+
+def _same(what: str, found: str, approved: str) -> None:
+    if found != approved:
+        raise ConflictError(
+            f"{what} has the digest {found}, approved was {approved}; nothing is exported, restore "
+            "the content store from a backup or ask for a new approval"
+        )

@@ -1,0 +1,1 @@
+"""Makes the files of exports: their form, their encryption, and where they lie."""

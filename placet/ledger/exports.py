@@ -1,0 +1,114 @@
+"""Exports in Postgres: which file was made, and until when; migration 0011 holds the rules."""
+
+from collections.abc import Sequence
+
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow
+
+from placet.domain.export import (
+    EFFECT,
+    ExportEntry,
+    ExportFile,
+    ExportResult,
+    ExportRow,
+    ExportState,
+)
+from placet.domain.ledger import LedgerEvent
+from placet.ledger import sql
+from placet.ledger.encoding import batch_of
+from placet.ledger.session import Session, append, consume, only_row, receipts_of
+
+MAX_ROWS = 1000
+"""The most exports a list returns at once."""
+
+_NO_FILE: dict[str, None] = dict.fromkeys(("name", "rows", "bytes", "sha256", "until"))
+
+
+class PostgresExports(Session):
+    """The port's real adapter; see :mod:`placet.ports`."""
+
+    async def begin(self, entry: ExportEntry, events: Sequence[LedgerEvent]) -> ExportResult:
+        """Consume a permit and record its export, in one transaction.
+
+        Repeated under another holder, that one takes over.
+
+        Args:
+            entry: The export.
+            events: ``effect:permit:consumed``.
+
+        Raises:
+            NotFoundError: There is no such permit for this request.
+            ConflictError: The permit was issued for another digest or effect, or has expired.
+        """
+        batch = batch_of(events)
+        async with self._transaction() as connection:
+            consumed = await consume(connection, entry.permit_id, entry.digest, EFFECT)
+            first = (await only_row(connection, sql.BEGIN_EXPORT, entry.model_dump()))["first"]
+            receipts = await (append if consumed else receipts_of)(connection, batch)
+            export = await _export(connection, entry.permit_id)
+        return ExportResult(first=first, export=export, receipts=receipts)
+
+    async def end(
+        self,
+        permit_id: str,
+        holder: str,
+        state: ExportState,
+        file: ExportFile | None = None,
+        events: Sequence[LedgerEvent] = (),
+    ) -> ExportResult:
+        """End the making of a file, and append the events that say so, in one transaction.
+
+        Args:
+            permit_id: Of which export.
+            holder: The attempt that ends it.
+            state: ``ready``, with its file, or ``failed`` or ``stopped`` without.
+            file: What was made.
+            events: What says so.
+
+        Raises:
+            NotFoundError: The permit exports nothing.
+            ConflictError: Another holder has taken over, or it has ended otherwise.
+        """
+        made = file.model_dump() if file else _NO_FILE
+        values = {"permit_id": permit_id, "holder": holder, "state": state.value, **made}
+        return await self._moved(sql.END_EXPORT, values, events)
+
+    async def remove(self, permit_id: str, events: Sequence[LedgerEvent]) -> ExportResult:
+        """Record that a file was deleted, with its event, in one transaction.
+
+        Raises:
+            NotFoundError: The permit exports nothing.
+            ConflictError: There never was a file.
+        """
+        return await self._moved(sql.REMOVE_EXPORT, {"permit_id": permit_id}, events)
+
+    async def _moved(
+        self, query: str, values: dict[str, object], events: Sequence[LedgerEvent]
+    ) -> ExportResult:
+        batch = batch_of(events)
+        async with self._transaction() as connection:
+            first = (await only_row(connection, query, values))["first"]
+            receipts = await (append if first else receipts_of)(connection, batch)
+            export = await _export(connection, str(values["permit_id"]))
+        return ExportResult(first=first, export=export, receipts=receipts)
+
+    async def holds(self, permit_id: str, holder: str) -> bool:
+        """Say whether an attempt may still finish its file."""
+        values = {"permit_id": permit_id, "holder": holder}
+        return bool(await self._all(sql.HELD_EXPORT, values))
+
+    async def rows(
+        self, *, permit_id: str | None = None, request: str | None = None, limit: int = MAX_ROWS
+    ) -> list[ExportRow]:
+        """Return the exports that fit every filter given, the newest first."""
+        values = {
+            "permit_id": permit_id,
+            "request": request,
+            "limit": max(1, min(limit, MAX_ROWS)),
+        }
+        return [ExportRow(**row) for row in await self._all(sql.EXPORTS, values)]
+
+
+async def _export(connection: AsyncConnection[DictRow], permit_id: str) -> ExportRow:
+    values = {"permit_id": permit_id, "request": None, "limit": 1}
+    return ExportRow(**await only_row(connection, sql.EXPORTS, values))
