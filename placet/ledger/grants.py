@@ -1,4 +1,4 @@
-"""Grants in Postgres: who has which role until when; migration 0011 holds the rules."""
+"""Grants in Postgres: who has which role until when; migration 0012 holds the rules."""
 
 from collections.abc import Sequence
 from datetime import datetime
