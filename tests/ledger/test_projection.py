@@ -139,6 +139,28 @@ async def test_effects_and_the_bank_say_how_far_the_effect_has_come(
     assert (row.effect, row.status) == (effect, "approved")
 
 
+async def test_what_lasts_is_listed_with_its_end_until_it_is_over(ledger: PostgresLedger) -> None:
+    pending = state("approved", due=None, effect="pending")
+    over = state("approved", due=None, effect="ending")
+    until = "2026-03-02T16:00:00Z"
+
+    async def listed() -> tuple[str | None, datetime | None]:
+        row = await ledger.request("expense-1")
+        assert row is not None
+        return row.effect, row.due
+
+    await ledger.append([submitted(), event(state=pending)])
+    await ledger.append([event("effect:run:done", data={"effect": "in_force", "until": until})])
+    assert await listed() == ("in_force", datetime(2026, 3, 2, 16, tzinfo=UTC))
+    # Somebody commented while it ran, and was written down just after.
+    await ledger.append([event(state=pending)])
+    assert await listed() == ("in_force", datetime(2026, 3, 2, 16, tzinfo=UTC))
+    await ledger.append([event("timer:effect:over", state=over)])
+    assert await listed() == ("ending", None)
+    await ledger.append([event("effect:run:ended", data={"effect": "ended"}), event(state=over)])
+    assert await listed() == ("ended", None)
+
+
 @pytest.mark.parametrize(
     "bad",
     [
