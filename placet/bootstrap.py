@@ -77,7 +77,7 @@ def build_worker(  # noqa: PLR0913 - tests replace any of the parts
     return Worker(
         client,
         task_queue=settings.task_queue,
-        workflows=workflows(),
+        workflows=workflows(PIPELINES),
         activities=[
             planning.make_plan,
             planning.open_stage,

@@ -1,6 +1,6 @@
 """Every pipeline Placet runs, a line each: see `docs/add-a-pipeline.md`."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from placet.domain.facts import FactKind
 from placet.pipelines.pipeline import Pipeline, workflow_at
@@ -61,9 +61,9 @@ def pipeline_named(name: str) -> Pipeline | None:
     return next((pipeline for pipeline in PIPELINES if pipeline.name == name), None)
 
 
-def workflows() -> list[type]:
-    """Return every workflow that a worker runs."""
-    return [*(pipeline.workflow for pipeline in PIPELINES), *map(workflow_at, JOBS)]
+def workflows(pipelines: Iterable[Pipeline] = PIPELINES) -> list[type]:
+    """Return every workflow that a worker of these pipelines runs."""
+    return [*(pipeline.workflow for pipeline in pipelines), *map(workflow_at, JOBS)]
 
 
 def known_facts() -> Mapping[str, Mapping[str, FactKind]]:
