@@ -89,11 +89,12 @@ class Copying:
         parts: list[bytes] = []
         size, count = 0, -self._heads
         while True:
-            # Views of libpq's own memory, as many as it has read at once: a few hundred.
-            rows: list[memoryview] = []
+            # As many as libpq has read at once, a few hundred; each is copied out of its memory,
+            # as joining views takes twice as long.
+            rows: list[bytes] = []
             length, row = take(1)
             while length > 0:
-                rows.append(row)
+                rows.append(bytes(row))
                 length, row = take(1)
             if rows:
                 parts.append(b"".join(rows))
