@@ -2,12 +2,11 @@
 
 import asyncio
 import itertools
-import multiprocessing
 import os
 import secrets
 import signal
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -26,15 +25,13 @@ from placet.domain.orders import CaseResult
 from placet.ledger import PostgresLedger, open_pool
 from placet.local.stack import LocalStack
 from tests.faults import mortal
+from tests.support.forks import FORKS
 from tests.support.policies import policies_with
 from tests.support.waiting import eventually
 from tests.workflows.office import expense
 
 PATIENCE = 60.0
 """How long a test waits for something that has to happen, in seconds."""
-
-_forks = multiprocessing.get_context("forkserver")
-_forks.set_forkserver_preload(["tests.faults.mortal", "pytest"])
 
 Handle = WorkflowHandle[Any, CaseResult]
 
@@ -151,7 +148,7 @@ class WorkerProcess:
 
     def __init__(self, order: mortal.Order) -> None:
         self.order = order
-        self._process = _forks.Process(target=mortal.run, args=(order,))
+        self._process = FORKS.Process(target=mortal.run, args=(order,))
         self._process.start()
 
     @property
@@ -232,15 +229,18 @@ async def mortal_worker(order: mortal.Order) -> AsyncIterator[list[WorkerProcess
 
 def tree(pid: int) -> list[int]:
     """Return a process and everything below it."""
-    children = Path(f"/proc/{pid}/task/{pid}/children")
-    below = children.read_text().split() if children.exists() else []
+    below: list[str] = []
+    # A process that has ended since it was listed has nothing below it.
+    with suppress(FileNotFoundError, ProcessLookupError):
+        below = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     return [pid, *itertools.chain.from_iterable(tree(int(child)) for child in below)]
 
 
 def signal_tree(pid: int, number: signal.Signals) -> None:
     """Send a signal to a process and everything below it."""
     for each in tree(pid):
-        os.kill(each, number)
+        with suppress(ProcessLookupError):
+            os.kill(each, number)
 
 
 @asynccontextmanager

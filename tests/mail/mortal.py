@@ -2,7 +2,6 @@
 
 import asyncio
 import ctypes
-import multiprocessing
 import os
 import signal
 import sys
@@ -18,12 +17,11 @@ from activities.sending import SendingActivities
 from placet.domain.orders import EffectOrder
 from placet.ledger import PostgresLedger, open_pool
 from placet.mail.server import SmtpServer
+from tests.support.forks import FORKS
 
 KILLED = "killed"
 
 _PR_SET_PDEATHSIG = 1
-_forks = multiprocessing.get_context("forkserver")
-_forks.set_forkserver_preload(["tests.mail.mortal", "pytest"])
 
 Death = tuple[str, int]
 """A step, and at which passing of it the process dies, from 1."""
@@ -119,7 +117,7 @@ async def _send(orders: Orders) -> None:
 
 async def sent_by_a_process(orders: Orders) -> list[str]:
     """Let a process send a mail until it has or dies; return the steps it has passed."""
-    process = _forks.Process(target=_run, args=(orders,))
+    process = FORKS.Process(target=_run, args=(orders,))
     process.start()
     while process.exitcode is None:  # noqa: ASYNC110 - a process raises no event
         await asyncio.sleep(0.02)

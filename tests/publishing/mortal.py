@@ -5,7 +5,6 @@ an object, a post.
 """
 
 import asyncio
-import multiprocessing
 import os
 import signal
 from collections.abc import Callable
@@ -24,6 +23,8 @@ from placet.publishing import directory
 from placet.publishing.directory import DirectoryTarget
 from placet.publishing.webhook import WebhookTarget
 from tests.publishing.press import Press
+from tests.support.forks import FORKS
+from tests.support.waiting import eventually
 
 LASTING: tuple[tuple[Any, str], ...] = (
     (PostgresPublishing, "begin"),
@@ -40,9 +41,6 @@ LASTING: tuple[tuple[Any, str], ...] = (
     (obstore, "delete_async"),
     (WebhookTarget, "switch"),
 )
-
-_forks = multiprocessing.get_context("forkserver")
-_forks.set_forkserver_preload(["tests.publishing.mortal", "pytest"])
 
 
 @dataclass(frozen=True)
@@ -67,11 +65,12 @@ class Attempt:
     trace: Path
     dies_at: int = 0
 
-    def run(self) -> list[str]:
+    async def run(self) -> list[str]:
         """Run it in a process of its own, to its end or its death; return the steps it passed."""
-        process = _forks.Process(target=_attempt, args=(self,))
+        # By one thread: when two look at once, the second takes a process for lost.
+        process = FORKS.Process(target=_attempt, args=(self,))
         process.start()
-        process.join(60)
+        await eventually(lambda: process.exitcode is not None, "the attempt to end")
         expected = -signal.SIGKILL if self.dies_at else 0
         assert process.exitcode == expected, f"it ended with {process.exitcode}"
         return self.trace.read_text().splitlines()

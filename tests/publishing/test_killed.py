@@ -74,7 +74,7 @@ class Take:
             trace=scene.home / f"{self.press.slug}.trace",
             dies_at=dies_at,
         )
-        return await asyncio.to_thread(attempt.run)
+        return await attempt.run()
 
     async def nothing_is_half(self) -> None:
         """Make sure that readers see one whole version at each target, whichever it is."""

@@ -1,0 +1,19 @@
+"""What the server of ``tests.support.forks`` loads, once for all the processes that it forks."""
+
+import gc
+
+import pytest
+
+from placet.payments import pain001
+from placet.registry import PIPELINES
+from tests.faults import mortal as worker
+from tests.mail import mortal as sending
+from tests.publishing import mortal as publishing
+
+RUN_BY_FORKS = (worker, sending, publishing)
+USED_BY_THEM = (pytest, *((each.workflow, each.door, each.effects) for each in PIPELINES))
+
+pain001._schema()  # noqa: SLF001 - it is kept, and takes longer to read than to use
+
+# What is loaded stays: no process needs to look through it, and so to copy it, for garbage.
+gc.freeze()
