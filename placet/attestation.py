@@ -249,7 +249,10 @@ def load_private_key(path: Path, *, password: str | None = None) -> tuple[OKPKey
     try:
         key = _private(raw, password.encode() if password else None)
     except (JoseError, ValueError, TypeError, UnsupportedAlgorithm) as error:
-        encrypted = "password" in str(error).lower() or "decrypt" in str(error).lower()
+        # One wrong password in two hundred makes something of the file that only is no key.
+        encrypted = b"ENCRYPTED" in raw or any(
+            word in str(error).lower() for word in ("password", "decrypt")
+        )
         advice = "give its password" if encrypted else "it must hold an Ed25519 private key"
         raise KeyFileError(f"{path} cannot be read; {advice}") from None
     return key, key.kid or key.thumbprint()

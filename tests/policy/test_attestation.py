@@ -256,6 +256,24 @@ def test_an_encrypted_key_needs_its_password(tmp_path: Path) -> None:
             sign(path, CLAIMS, password=wrong)
 
 
+DECRYPTED_TO_NOISE = b"""-----BEGIN ENCRYPTED PRIVATE KEY-----
+MIGjMF8GCSqGSIb3DQEFDTBSMDEGCSqGSIb3DQEFDDAkBBBljMmTpoZYahMQt26W
+aAr1AgIIADAMBggqhkiG9w0CCQUAMB0GCWCGSAFlAwQBKgQQjG1jBVRus9GkfE4/
+EHzXyARAVNcp/vcM6SnA+pMGyr41fY+EW38b7sr1kdb7t4sQholM2kxktxuYjd+I
+TEtvbZ1f05/HzMRi0DZUvycfOmv2yw==
+-----END ENCRYPTED PRIVATE KEY-----
+"""
+"""A key under the password "secret", which "guess 374" opens, too, though not to a key."""
+
+
+def test_a_wrong_password_that_opens_a_file_by_chance_is_told_as_wrong(tmp_path: Path) -> None:
+    path = tmp_path / "key.pem"
+    path.write_bytes(DECRYPTED_TO_NOISE)
+    path.chmod(0o600)
+    with pytest.raises(KeyFileError, match="give its password"):
+        sign(path, CLAIMS, password="guess 374")  # noqa: S106 - made up.
+
+
 def test_a_key_that_others_can_read_is_refused_with_what_to_type(tmp_path: Path) -> None:
     path = tmp_path / "me.jwk"
     new_key(path)
