@@ -141,12 +141,11 @@ def _write_pid_file(home: Path, pid: int) -> None:
 
 def _descendants(pid: int) -> list[int]:
     """Return the children of a process and theirs."""
-    children = Path(f"/proc/{pid}/task/{pid}/children")
-    if not children.exists():
+    if not Path("/proc/thread-self/children").exists():
         pytest.skip("only Linux shows a process's children in /proc")
-    direct = [
-        int(child)
-        for thread in Path(f"/proc/{pid}/task").iterdir()
-        for child in (thread / "children").read_text().split()
-    ]
+    direct: list[int] = []
+    for thread in Path(f"/proc/{pid}/task").glob("*/children"):
+        # A thread that has ended since it was listed has no children.
+        with suppress(FileNotFoundError, ProcessLookupError):
+            direct += map(int, thread.read_text().split())
     return [*direct, *(grandchild for child in direct for grandchild in _descendants(child))]
