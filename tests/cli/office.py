@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 from ruamel.yaml import YAML
 
 from placet.attestation import new_key
+from tests.cli.loaded import Program, loaded_program
 from tests.support.waiting import PATIENCE_SECONDS, until
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -50,6 +51,7 @@ class Office:
         home: The local stack's directory.
         policies: The policies and people, which tests may not change.
         key: The private key of ``grace``.
+        program: The command line, loaded.
         address: Temporal's host and port.
         database_url: Postgres, for the application.
     """
@@ -57,6 +59,7 @@ class Office:
     home: Path
     policies: Path
     key: Path
+    program: Program
     address: str = ""
     database_url: str = ""
 
@@ -74,7 +77,9 @@ class Office:
         self, *arguments: object, stdin: str = "", env: Mapping[str, str] | None = None
     ) -> Said:
         """Run the program to its end."""
-        return run(*arguments, stdin=stdin, env=self.environment(**(env or {})))
+        environment = self.environment(**(env or {}))
+        done = self.program.run([str(argument) for argument in arguments], stdin, environment)
+        return Said(done.returncode, done.stdout, done.stderr)
 
     def submit(self, reference: str, **changes: Any) -> str:
         """Submit an expense and return its case."""
@@ -94,7 +99,7 @@ class Office:
 
 
 def run(*arguments: object, stdin: str = "", env: Mapping[str, str]) -> Said:
-    """Run ``starter.py`` to its end."""
+    """Start Python for ``starter.py`` and run it to its end."""
     done = subprocess.run(  # noqa: S603 - our own program
         [sys.executable, str(REPOSITORY / "starter.py"), *map(str, arguments)],
         input=stdin,
@@ -129,8 +134,16 @@ def _dies_with_parent() -> None:
 @contextmanager
 def open_office(base: Path) -> Iterator[Office]:
     """Run a service on the data directory ``base``/home, by `placet up`, inside the block."""
-    policies, key = prepare_policies(base)
-    office = Office(home=base / "home", policies=policies, key=key)
+    with loaded_program() as program:
+        policies, key = prepare_policies(base)
+        office = Office(base / "home", policies, key, program)
+        with _up(office) as running:
+            yield running
+
+
+@contextmanager
+def _up(office: Office) -> Iterator[Office]:
+    """Run `placet up` inside the block."""
     process = start("starter.py", "up", env=office.environment())
     assert process.stdout is not None
     exports: dict[str, str] = {}
