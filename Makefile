@@ -10,6 +10,9 @@ BIN := $(VENV)/bin
 CODE := $(wildcard placet workflows activities worker.py starter.py tests bench .ci)
 YAML := .yamllint.yaml $(wildcard policies deploy)
 
+# How many processes share the tests: a number, or auto for what tests/conftest.py makes of the cores.
+WORKERS := auto
+
 # Compose refuses a file whose passwords are missing; to check its form any value will do.
 EXAMPLE_SECRETS = $(shell sed -n 's/^\([A-Z_]*\)=$$/\1=x/p' deploy/env.example)
 
@@ -56,7 +59,7 @@ up: $(STAMP) ## Start Temporal, PostgreSQL and a worker, until Ctrl-C
 	@$(BIN)/python starter.py up
 
 test: $(STAMP) ## Run all tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal
 
 faults: $(STAMP) ## Kill and cut everything at random for some minutes
 	$(BIN)/python -m pytest tests/faults -m campaign

@@ -1,6 +1,8 @@
 """Fixtures for everyone: a real Postgres, a fresh database, and a ledger in it."""
 
 import contextlib
+import os
+import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import NamedTuple
 
@@ -8,8 +10,32 @@ import pytest
 
 from placet.ledger import PostgresLedger, open_pool
 from placet.local.binaries import PostgresPrograms
+from placet.local.temporal import HOST, USUAL_PORT, USUAL_UI_PORT
 from placet.sample import preparing
 from tests.support.postgres import Cluster, installed_programs
+
+FEWEST_PROCESSES, MOST_PROCESSES = 2, 4
+"""Many tests wait for a timer, so two share even one core; each has servers of its own."""
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Say how many processes share the tests in ``make test``."""
+    return max(FEWEST_PROCESSES, min(os.cpu_count() or 0, MOST_PROCESSES))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Hold the ports that every stack would take first, while processes share the tests.
+
+    Of two stacks that find a port free at the same moment one takes the other's server for its own.
+    """
+    if config.getoption("numprocesses", default=None) and not hasattr(config, "workerinput"):
+        held = contextlib.ExitStack()
+        config.add_cleanup(held.close)
+        for port in (USUAL_PORT, USUAL_UI_PORT):
+            # When it cannot be had, another program holds it, which is as good.
+            with contextlib.suppress(OSError):
+                held.enter_context(socket.create_server((HOST, port)))
 
 
 class Database(NamedTuple):

@@ -8,7 +8,7 @@ import pytest
 from tests.cli.office import Office, open_office
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
     """Give a running service."""
     with open_office(tmp_path_factory.mktemp("office")) as office:

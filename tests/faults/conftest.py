@@ -7,7 +7,7 @@ import pytest
 from tests.faults.world import World, start_world
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
     """Give running servers and a migrated database."""
     async with start_world(tmp_path_factory.mktemp("world")) as started:

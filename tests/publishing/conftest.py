@@ -15,14 +15,14 @@ from tests.publishing.press import Press
 SITE = "targets: {site: {kind: directory, path: site}}"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def s3_server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Storage]:
     """Give an S3-compatible server."""
     async with storage(tmp_path_factory.mktemp("storage")) as started:
         yield started
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def new_shop(s3_server: Storage) -> Callable[[], Shop]:
     """Give prefixes of the server's bucket that nobody has used."""
     numbers = itertools.count(1)

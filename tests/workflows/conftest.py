@@ -15,7 +15,7 @@ from tests.support.postgres import Cluster
 from tests.workflows.office import Office
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def temporal_address(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
     """Give the address of a dev server on which workflows can skip time."""
     home = tmp_path_factory.mktemp("temporal")
