@@ -53,6 +53,12 @@ class Followers:
         ended = FollowerEnded(case=follower, outcome=outcome, reason=reason)
         self._driver.inbox.put(Entry(ended, f"ended-{follower}"))
 
+    def check(self) -> None:
+        """Raise what stopped a task of these, if anything did."""
+        for task in self._tasks:
+            if task.done():
+                task.result()
+
     async def ask_again(self, request: Request, why: str) -> None:
         """Start the case that asks people anew."""
         follower, _ = await self._start(self._driver.case.pipeline, "again", request)

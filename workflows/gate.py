@@ -385,7 +385,8 @@ class Gate:
         return self._task is not None and self._task.done()
 
     def _check_driver(self) -> None:
-        """Raise what stopped the driver, if anything did."""
+        """Raise what stopped the driver, or whoever follows, if anything did."""
+        self._followers.check()
         if self._task is not None and self._task.done():
             self._task.result()
 

@@ -128,6 +128,7 @@ class ReviewRequest(Model):
         requester: Who broke the glass; so they cannot review it.
         case: The case of the access.
         person: Who has the role.
+        asked_by: Who had asked for it.
         role: Which role, as the catalogue calls it.
         minutes: For how long at most.
         why: What was said when the glass was broken.
@@ -137,6 +138,7 @@ class ReviewRequest(Model):
     requester: Address
     case: Line
     person: Address
+    asked_by: Address
     role: Line
     minutes: int = Field(ge=1)
     why: Why
@@ -157,6 +159,7 @@ def review_of(case: Case) -> dict[str, JsonValue]:
         "requester": breaker.address,
         "case": case.request_id,
         "person": scope.person,
+        "asked_by": plan.requester.address,
         "role": scope.name,
         "minutes": min(asked, rule.at_most_minutes) if rule else asked,
         "why": case.outcome.reason if case.outcome else "it was not said",

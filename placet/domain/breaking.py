@@ -1,7 +1,8 @@
 """Break-glass: somebody whom the policy permits has a request carried out before it is reviewed.
 
-It is an approval by nobody but them, and it is loud: everybody who was to review it, everybody it
-is for and whoever the policy names hears of it at once. Its pipeline has it reviewed afterwards.
+It is an approval by nobody but them, and it is loud: everybody whose review was waited for or has
+come, everybody it is for and whoever the policy names hears of it at once. Its pipeline has it
+reviewed afterwards.
 """
 
 from placet.domain.deciding import end
@@ -44,7 +45,8 @@ def break_glass(draft: Draft, call: Call, person: PersonRef) -> str:
         raise RefusedError(
             Refusal.REASON_MISSING, "say why it cannot wait, for those who review it afterwards"
         )
-    told = (*case.awaited, plan.requester, *plan.kept_out, *call.actor.alarms)
+    reviewers = (*case.awaited, *(review.person for review in case.reviews))
+    told = (*reviewers, plan.requester, *plan.kept_out, *call.actor.alarms)
     others = tuple({each.id: each for each in told if each.id != person.id}.values())
     draft.record(Kind.GLASS_BROKEN, call=call, data={"at_most_minutes": rule.at_most_minutes})
     draft.notify(NoticeKind.GLASS_BROKEN, others, f"{person.name}: {call.message.reason}")

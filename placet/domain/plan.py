@@ -162,7 +162,7 @@ class BreakGlass(Stored):
         by: Who may; also the requester, when they are among them.
         assurance: How sure we must be that it is they.
         at_most_minutes: For how long it may last.
-        tell: Who hears of it, beside everybody who was to review it.
+        tell: Who hears of it, beside those whom the case knows.
     """
 
     by: tuple[Selector, ...]

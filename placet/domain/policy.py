@@ -269,7 +269,8 @@ class BreakGlassRule(Model):
     tell: tuple[Reviewers, ...] = Field(
         default=(),
         max_length=50,
-        description="Who hears of it, beside everybody who was to review it.",
+        description="Who hears of it, beside whom it is for and everybody whose review is "
+        "waited for or has come.",
     )
 
 

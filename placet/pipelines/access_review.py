@@ -43,7 +43,7 @@ async def prepare_review(raw: Any, surroundings: Surroundings) -> Prepared:
         },
         scope={"case": request.case},
         owners=entry.role.owner,
-        kept_out=(person.addresses[0],),
+        kept_out=(person.addresses[0], request.asked_by),
     )
 
 

@@ -12,6 +12,7 @@ REVIEW = {
     "requester": HEIDI,
     "case": "access-1",
     "person": "alice",
+    "asked_by": "alice@example.com",
     "role": "reporting",
     "minutes": 240,
     "why": "Heidi Tanaka broke the glass: the shop is down",

@@ -44,6 +44,7 @@ GOOD: dict[str, Any] = {
 REVIEW: dict[str, Any] = {
     "requester": "bob@example.com",
     "case": "access-1",
+    "asked_by": "dan@example.com",
     "person": "alice",
     "role": "reporting",
     "minutes": 240,
@@ -214,7 +215,7 @@ async def test_a_review_is_asked_by_who_broke_the_glass_and_kept_from_who_has_th
     found = await access_review.DOOR.prepare(REVIEW, surroundings(pipeline="access-review"))
     assert found.title == "reporting for Alice Novak, taken by breaking the glass"
     assert found.requester == "bob@example.com"
-    assert found.kept_out == ("alice@example.com",)
+    assert found.kept_out == ("alice@example.com", "dan@example.com")
     assert found.owners == (Selector(role="data-owner"),)
     assert found.facts.keys() == access_review.DOOR.facts.keys()
     assert found.scope == {"case": "access-1"}
