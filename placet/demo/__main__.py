@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from obstore.store import S3Store
+from psycopg import conninfo
 from rich.console import Console
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
@@ -27,6 +28,7 @@ from placet.local.binaries import find_temporal
 from placet.local.places import remove_everything
 from placet.local.stack import LocalStack
 from placet.sample import prepare
+from placet.sample.preparing import DATABASE
 
 
 def main() -> int:
@@ -87,6 +89,7 @@ async def _staged(console: Console, wanted: set[int], home: Path, box: Mailbox) 
                 environment=environment,
                 mailbox=box,
                 bucket=_bucket(there),
+                shop=conninfo.make_conninfo(address.database_url, dbname=DATABASE),
             )
             for number, (title, scene) in enumerate(SCENES, start=1):
                 if number in wanted:

@@ -23,23 +23,24 @@ class Company:
     Attributes:
         home: Where everything of it is.
         policies: The directory to run with.
-        key: The executive's private key.
+        keys: The private keys of the executive and of who is on call, by their ids.
     """
 
     def __init__(self, home: Path) -> None:
         """Copy what ships into ``home``."""
         self.home = home
         self.policies = home / "policies"
-        self.key = home / "grace.jwk"
+        self.keys = {person: home / f"{person}.jwk" for person in ("grace", "bob")}
         self._requests = home / "requests"
         shutil.copytree(ROOT / "policies", self.policies)
         self._requests.mkdir()
         for name in ("receipts", "publish-spring-offer"):
             shutil.copytree(ROOT / "examples" / name, self._requests / name)
-        for path in (ROOT / "examples").glob("send-*"):
-            shutil.copy(path, self._requests)
-        public = new_key(self.key)
-        self._change("grace", keys=[public.jwk()])
+        for kind in ("send", "access", "export", "delete"):
+            for path in (ROOT / "examples").glob(f"{kind}-*"):
+                shutil.copy(path, self._requests)
+        for person, key in self.keys.items():
+            self._change(person, keys=[new_key(key).jwk()])
 
     def send_on_leave(self, person: str, first: date, last: date) -> None:
         """Write an absence into the directory; the running worker sees it at its next look."""
@@ -61,6 +62,14 @@ class Company:
         number = len(list(self._requests.glob("*.json"))) + 1
         request["reference"] = f"demo-{number}"
         path = self._requests / f"{number}-{example}.json"
+        path.write_text(json.dumps(request, indent=2), encoding="utf-8")
+        return path
+
+    def export(self, example: str, key: str) -> Path:
+        """Return the file of an export for somebody whose public key this is."""
+        path = self._requests / f"{example}.json"
+        request = json.loads(path.read_text(encoding="utf-8"))
+        request["recipient"]["key"] = key
         path.write_text(json.dumps(request, indent=2), encoding="utf-8")
         return path
 

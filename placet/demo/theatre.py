@@ -8,9 +8,10 @@ import sys
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, LiteralString
 
 from obstore.store import S3Store
+from psycopg import AsyncConnection
 from rich.console import Console
 from rich.rule import Rule
 from temporalio.client import Client
@@ -19,6 +20,8 @@ from temporalio.testing import TimeSkipper
 from placet.demo.company import ROOT, Company
 from placet.demo.mailbox import Mailbox
 from placet.domain.errors import PlacetError
+from placet.domain.ledger_rows import RequestRow
+from placet.domain.vocabulary import EffectState
 from placet.ledger.postgres import PostgresLedger
 
 PATIENCE = 30.0
@@ -50,12 +53,14 @@ class Theatre:
         environment: Mapping[str, str],
         mailbox: Mailbox,
         bucket: S3Store,
+        shop: str,
     ) -> None:
-        """Play with these parts."""
+        """Play with these parts; ``shop`` is an administrator's connection to the sample."""
         self.console = console
         self.company = company
         self.mailbox = mailbox
         self._bucket = bucket
+        self._shop = shop
         self._client = client
         self._skipper = TimeSkipper(client)
         self._ledger = ledger
@@ -79,6 +84,12 @@ class Theatre:
     async def in_storage(self, key: str) -> bytes:
         """Return what the S3-compatible storage has under a key of what is published."""
         return bytes(await (await self._bucket.get_async(f"live/{key}")).bytes_async())
+
+    async def in_shop(self, question: LiteralString, *values: object) -> Any:
+        """Ask the sample database for one value, as its administrator."""
+        async with await AsyncConnection.connect(self._shop, autocommit=True) as connection:
+            row = await (await connection.execute(question, values)).fetchone()
+        return row[0] if row else None
 
     async def placet(self, *words: str, exits: int = 0, show: bool = False) -> str:
         """Type a command of Placet's; return what it wrote to standard output.
@@ -164,6 +175,23 @@ class Theatre:
         got = f"{result['outcome']} by {result['by']}"
         if got != expected:
             raise DemoError(f"{case} ended {got}, expected {expected}")
+
+    async def stands(self, case: str, effect: EffectState) -> RequestRow:
+        """Wait until the effect of a case stands so, and return the case.
+
+        Raises:
+            DemoError: It does not come to that.
+        """
+        row = None
+        try:
+            async with asyncio.timeout(PATIENCE):
+                while True:
+                    row = await self._ledger.request(case)
+                    if row is not None and row.effect == effect.value:
+                        return row
+                    await asyncio.sleep(0.1)
+        except TimeoutError:
+            raise DemoError(f"{case} is not {effect}: {row and row.effect}") from None
 
     def _echo(self, program: str, words: Sequence[str]) -> None:
         here = f"{Path.cwd()}/"

@@ -1,5 +1,11 @@
 """The scenes of the demonstration, in the order in which they are played."""
 
-from placet.demo.scenes import expense, publish, send
+from placet.demo.scenes import access, expense, export, publish, send
 
-SCENES = (*expense.SCENES, *publish.SCENES, *send.SCENES)
+SCENES = (
+    *expense.SCENES,
+    *publish.SCENES,
+    *send.SCENES,
+    *export.SCENES,
+    *access.SCENES,
+)

@@ -84,7 +84,7 @@ async def committee(t: Theatre) -> None:
     await t.placet("approve", case, "--as", "heidi@example.com", "--reason", "now is cheaper")
     t.say("Two of three agree. Grace's word alone is not enough here; her signature is.")
     await t.placet("approve", case, "--as", "grace@example.com", "--reason", "go", exits=REFUSED)
-    key = str(t.company.key)
+    key = str(t.company.keys["grace"])
     await t.placet("approve", case, "--as", "grace@example.com", "--reason", "go", "--key", key)
     await t.outcome(case, "approved by people")
 
