@@ -94,7 +94,7 @@ class Copying:
             rows: list[bytes] = []
             length, row = take(1)
             while length > 0:
-                rows.append(bytes(row))
+                rows.append(row.tobytes())
                 length, row = take(1)
             if rows:
                 parts.append(b"".join(rows))
