@@ -5,7 +5,16 @@ from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from pydantic import JsonValue
+
 from placet.domain.catalogue import Entry
+from placet.domain.deletion import (
+    DeletionEntry,
+    DeletionResult,
+    DeletionRow,
+    DeletionState,
+    Ended,
+)
 from placet.domain.delivery import (
     Counts,
     DeliveryRow,
@@ -313,6 +322,49 @@ class Publishing(Protocol):
         ...
 
 
+class Deletions(Protocol):
+    """Keeps how far deletions have come. Every method may be repeated."""
+
+    async def find(self, permit_id: str) -> DeletionRow | None:
+        """Return the deletion that a permit has begun, or None."""
+        ...
+
+    async def begin(self, entry: DeletionEntry, events: Sequence[LedgerEvent]) -> DeletionResult:
+        """Consume a permit and record its deletion in one transaction."""
+        ...
+
+    async def hold(self, permit_id: str, holder: str) -> DeletionRow:
+        """Take a deletion over: from here on no earlier attempt moves it."""
+        ...
+
+    async def turn(
+        self,
+        permit_id: str,
+        holder: str,
+        state: DeletionState,
+        standing: int,
+        counts: Mapping[str, JsonValue],
+    ) -> DeletionRow:
+        """Begin what comes next, or one more pass, with so many rows to be touched."""
+        ...
+
+    async def advance(self, permit_id: str, holder: str, place: int) -> None:
+        """Record how many rows of the approved selection the pass under way has seen."""
+        ...
+
+    async def end(
+        self, permit_id: str, holder: str, ended: Ended, events: Sequence[LedgerEvent]
+    ) -> DeletionResult:
+        """End a deletion or put it in force, and append its events, in one transaction."""
+        ...
+
+    async def deletions(
+        self, *, permit_id: str | None = None, request: str | None = None
+    ) -> list[DeletionRow]:
+        """Return the deletions that fit every filter given, the newest first."""
+        ...
+
+
 class Ledger(Recorder, Reader, Protocol):
     """A whole ledger."""
 
@@ -334,6 +386,11 @@ class Ledger(Recorder, Reader, Protocol):
     @property
     def grants(self) -> Grants:
         """Return what is recorded of granted roles."""
+        ...
+
+    @property
+    def deletions(self) -> Deletions:
+        """Return what is recorded of deletions."""
         ...
 
 

@@ -33,6 +33,7 @@ from placet.domain.ledger_rows import (
     ReviewRow,
 )
 from placet.ledger import sql
+from placet.ledger.deletions import PostgresDeletions
 from placet.ledger.deliveries import PostgresDeliveries
 from placet.ledger.encoding import batch_of
 from placet.ledger.exports import PostgresExports
@@ -67,6 +68,11 @@ class PostgresLedger(Session):
     def grants(self) -> PostgresGrants:
         """Return what is recorded of granted roles."""
         return PostgresGrants(self._pool)
+
+    @property
+    def deletions(self) -> PostgresDeletions:
+        """Return what is recorded of deletions."""
+        return PostgresDeletions(self._pool)
 
     @property
     def publishing(self) -> PostgresPublishing:

@@ -250,3 +250,35 @@ select permit_id, request, target, role, account, person, state, was_member, beg
    and (not %(open)s or state not in ('ended', 'failed'))
  order by began_at, permit_id
 """
+
+BEGIN_DELETION = """
+select effect.begin_deletion(
+           %(permit_id)s, %(request)s, %(dataset)s, %(selection)s, %(mode)s, %(approved)s,
+           %(mark)s, %(selected)s, %(existing)s, %(matching)s, %(holder)s, %(state)s
+       ) as first
+"""
+
+HOLD_DELETION = "select effect.hold_deletion(%(permit_id)s, %(holder)s)"
+
+TURN_DELETION = """
+select effect.turn_deletion(%(permit_id)s, %(holder)s, %(state)s, %(standing)s,
+                            %(counts)s::jsonb)
+"""
+
+ADVANCE_DELETION = "select effect.advance_deletion(%(permit_id)s, %(holder)s, %(place)s)"
+
+END_DELETION = """
+select effect.end_deletion(
+           %(permit_id)s, %(holder)s, %(state)s, %(counts)s::jsonb, %(until)s
+       ) as first
+"""
+
+DELETIONS = """
+select permit_id, request, digest, dataset, selection, mode, approved, mark, selected, existing,
+       matching, state, standing, place, counts, began_at, changed_at, until, ended_at
+  from effect.deletion
+ where (%(permit_id)s::text is null or permit_id = %(permit_id)s)
+   and (%(request)s::text is null or request = %(request)s)
+ order by began_at desc, permit_id
+ limit %(limit)s
+"""

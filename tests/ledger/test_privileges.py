@@ -53,6 +53,9 @@ APPEND_TYPES = (
 STEP_TYPES = "text,text,bigint,bytea,bytea[],text[],text[],timestamp with time zone[],bytea[]"
 PAYMENT_TYPES = "text,text,text,text,text,numeric,text,text,text,text,text"
 EXPORT_TYPES = "text,text,text,text,bigint,bigint,text,timestamp with time zone"
+DELETION_TYPES = (
+    "text,text,text,text,text,bigint,timestamp with time zone,bigint,bigint,bigint,text,text"
+)
 PUBLICATION_TYPES = "text,text,text,text,text,text,text,text[],text[]"
 HOLD_TYPES = "text,timestamp with time zone,timestamp with time zone"
 EXPECTED = {
@@ -88,6 +91,11 @@ EXPECTED = {
         "function effect.fail_grant(text,text) EXECUTE",
         "function effect.release_grant(text) EXECUTE",
         "function effect.end_grant(text,text) EXECUTE",
+        f"function effect.begin_deletion({DELETION_TYPES}) EXECUTE",
+        "function effect.hold_deletion(text,text) EXECUTE",
+        "function effect.turn_deletion(text,text,text,bigint,jsonb) EXECUTE",
+        "function effect.advance_deletion(text,text,bigint) EXECUTE",
+        "function effect.end_deletion(text,text,text,jsonb,timestamp with time zone) EXECUTE",
     },
     "placet_reader": {
         "database CONNECT",
@@ -107,6 +115,7 @@ EXPECTED = {
         "relation effect.delivery SELECT",
         "relation effect.export SELECT",
         "relation effect.publication SELECT",
+        "relation effect.deletion SELECT",
         "relation effect.publication_target SELECT",
         "relation effect.access_grant SELECT",
         "relation migration.applied SELECT",
