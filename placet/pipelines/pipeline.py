@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 
 from pydantic import JsonValue
 
+from placet.deleting.selection import Frozen
 from placet.domain.access_roles import RoleCatalogue
 from placet.domain.base import Model
 from placet.domain.catalogue import Catalogue, Entry
@@ -70,6 +71,19 @@ class Surveyor(Protocol):
             UnavailableError: The source does not answer.
             InvalidInputError: It lacks what the catalogue names, or does not take a filter.
             ConflictError: The role that should only read could write.
+        """
+        ...
+
+    async def freeze(
+        self, entry: Entry, columns: Sequence[str], filters: Sequence[Filter], most_rows: int
+    ) -> Frozen:
+        """Keep the keys of a selection that is to be deleted, with a survey of the same instant.
+
+        Raises:
+            UnavailableError: The source does not answer.
+            InvalidInputError: See :meth:`survey`; or it selects too much, or the key is none.
+            ConflictError: The role that should only read could write.
+            PlacetError: The role that deletes may do too little, or everything.
         """
         ...
 

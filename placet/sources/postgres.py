@@ -7,13 +7,17 @@ from typing import Any
 
 from psycopg.sql import SQL, Composable, Identifier
 
+from placet.deleting.selection import Frozen
 from placet.domain.catalogue import Entry
+from placet.domain.deletion import deletable
 from placet.domain.errors import ConflictError, InvalidInputError
 from placet.domain.export import Format
 from placet.domain.filters import Filter
 from placet.domain.masking import masked, shortened
 from placet.domain.selection import SAMPLE_ROWS, Survey
+from placet.sources import freezing
 from placet.sources.copying import Copying, copying_of
+from placet.sources.deleting import deleting, refuse_role
 from placet.sources.looking import (
     Reading,
     refuse_uncastable,
@@ -52,10 +56,30 @@ class PostgresSources:
         """
         async with reading(entry.source.read_env, self._environment) as connection:
             relation = await self._looked_up(connection, entry, filters)
-            rows, total = await _counts(connection, relation, filters)
-            sample = await _sample(connection, relation, columns, filters)
-        types = {name: relation.types[name].name for name in columns}
-        return Survey(rows=rows, total=total, types=types, sample=sample)
+            return await _surveyed(connection, relation, columns, filters)
+
+    async def freeze(
+        self, entry: Entry, columns: Sequence[str], filters: Sequence[Filter], most_rows: int
+    ) -> Frozen:
+        """Keep the keys of a selection that is to be deleted, with a survey of the same instant.
+
+        Rows that are marked as deleted already belong to none.
+
+        Raises:
+            UnavailableError: See :meth:`survey`.
+            InvalidInputError: Likewise; or it selects more than ``most_rows``, or the key is none.
+            ConflictError: The role that should only read could write.
+            ForbiddenError: The role that deletes may do too little, or everything.
+        """
+        told = deletable(entry)
+        async with reading(entry.source.read_env, self._environment) as connection:
+            relation = await self._looked_up(connection, told, filters)
+            survey = await _surveyed(connection, relation, columns, filters)
+            keys = await freezing.keys(connection, relation, filters, most_rows)
+            references = await freezing.references(connection, relation)
+        async with deleting(entry, self._environment) as connection:
+            await refuse_role(connection, told, relation, [each.column for each in filters])
+        return Frozen(survey, keys, references)
 
     @asynccontextmanager
     async def selected(
@@ -97,6 +121,15 @@ class PostgresSources:
         await refuse_uncastable(connection, relation, entry.dataset.rows, f"{entry.name}.rows")
         await refuse_uncastable(connection, relation, filters)
         return relation
+
+
+async def _surveyed(
+    connection: Reading, relation: Relation, columns: Sequence[str], filters: Sequence[Filter]
+) -> Survey:
+    rows, total = await _counts(connection, relation, filters)
+    sample = await _sample(connection, relation, columns, filters)
+    types = {name: relation.types[name].name for name in columns}
+    return Survey(rows=rows, total=total, types=types, sample=sample)
 
 
 async def _counts(

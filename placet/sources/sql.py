@@ -48,3 +48,58 @@ select pg_catalog.set_config('statement_timeout', %(statement)s, true),
 """
 
 UNBOUND = "select pg_catalog.set_config('statement_timeout', '0', true)"
+
+# The session of one deletion. A worker that is frozen loses it, and with it the right to go on: the
+# server ends a session that says nothing for so long. Rows are found by their key, one after the
+# other: the planner knows nothing yet of the rows that this deletion marks, and would be wrong.
+DELETING = """
+select pg_catalog.set_config('statement_timeout', '1s', false),
+       pg_catalog.set_config('lock_timeout', '300ms', false),
+       pg_catalog.set_config('idle_session_timeout', '60s', false),
+       pg_catalog.set_config('idle_in_transaction_session_timeout', '10s', false),
+       pg_catalog.set_config('default_transaction_isolation', 'read committed', false),
+       pg_catalog.set_config('enable_seqscan', 'off', false),
+       pg_catalog.set_config('enable_hashjoin', 'off', false),
+       pg_catalog.set_config('enable_mergejoin', 'off', false),
+       pg_catalog.set_config('TimeZone', 'UTC', false),
+       pg_catalog.set_config('DateStyle', 'ISO, YMD', false)
+"""
+
+PATIENT = "select pg_catalog.set_config('statement_timeout', '30s', true)"
+
+COUNTING = """
+select pg_catalog.set_config('statement_timeout', '300s', true),
+       pg_catalog.set_config('enable_seqscan', 'on', true),
+       pg_catalog.set_config('enable_hashjoin', 'on', true),
+       pg_catalog.set_config('enable_mergejoin', 'on', true)
+"""
+
+LOCK = "select pg_catalog.pg_try_advisory_lock(%(number)s) as held"
+
+SUPERUSERS = """
+select r.rolname as role
+  from pg_catalog.pg_roles r
+ where pg_catalog.pg_has_role(current_user, r.oid, 'member') and r.rolsuper
+ order by r.rolname
+ limit 1
+"""
+
+UPDATABLE = """
+select a.attname as name
+  from pg_catalog.pg_attribute a
+ where a.attrelid = %(oid)s::oid and a.attnum > 0 and not a.attisdropped
+   and pg_catalog.has_column_privilege(a.attrelid, a.attnum, 'update')
+ order by a.attnum
+"""
+
+MAY_DELETE = "select pg_catalog.has_table_privilege(%(oid)s::oid, 'delete') as may"
+
+# Who refers to the rows of a table, and what becomes of that when such a row is deleted.
+REFERENCES = """
+select n.nspname || '.' || c.relname as table_name, k.confdeltype::text as action
+  from pg_catalog.pg_constraint k
+  join pg_catalog.pg_class c on c.oid = k.conrelid
+  join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+ where k.confrelid = %(oid)s::oid and k.contype = 'f' and k.conparentid = 0
+ order by 1, 2
+"""

@@ -44,6 +44,7 @@ ALLOWED = {
         "activities",
         "placet.access",
         "placet.attestation",
+        "placet.deleting",
         "placet.digest",
         "placet.domain",
         "placet.exports",
