@@ -50,6 +50,13 @@ PIPELINES: tuple[Pipeline, ...] = (
         "placet.pipelines.access_review:DOOR",
         internal=True,
     ),
+    Pipeline(
+        "delete",
+        "Ask for rows of a data set to be deleted",
+        "workflows.delete:Delete",
+        "placet.pipelines.delete:DOOR",
+        "placet.effects.deletion:activities",
+    ),
 )
 
 JOBS: tuple[str, ...] = ("workflows.access_check:AccessCheck",)

@@ -32,11 +32,12 @@ from placet.sample import preparing
 from tests.access import scenes as access
 from tests.access.listed import VARIABLE, policies_for
 from tests.access.staff import staff_of
+from tests.deleting import scenes as deleting
 from tests.exports.approved import an_export
 from tests.support.mailserver import mail_server
 from tests.support.policies import policies_with
 from tests.support.postgres import Cluster, installed_programs
-from tests.workflows.office import PATIENCE, Handle, Office, a_mail, a_page, expense
+from tests.workflows.office import PATIENCE, Handle, Office, a_deletion, a_mail, a_page, expense
 from tests.workflows.trouble import Erased, NoMail, Outage
 
 SOURCE = "PLACET_SAMPLE_READ_URL"
@@ -496,6 +497,23 @@ SCENES = {
         an_export(dataset="visits", columns=["id", "page"]),
         pipeline="export",
     ),
+    "delete-hard-after-grace": Scene(
+        deleting.delete_after_the_grace, a_deletion(), pipeline="delete"
+    ),
+    "delete-revoked": Scene(deleting.revoke_a_deletion, a_deletion(), pipeline="delete"),
+    "delete-asked-again": Scene(deleting.delete_others_meanwhile, a_deletion(), pipeline="delete"),
+    "delete-undone": Scene(deleting.undo, a_deletion(**deleting.CUSTOMERS), pipeline="delete"),
+    "delete-purged": Scene(deleting.purge, a_deletion(**deleting.CUSTOMERS), pipeline="delete"),
+    "delete-waiting-to-be-undone": Scene(
+        deleting.mark, a_deletion(**deleting.CUSTOMERS), pipeline="delete", ends=False
+    ),
+    "delete-rejected": Scene(deleting.reject_a_deletion, a_deletion(), pipeline="delete"),
+    "delete-rejected-by-rule": Scene(
+        nothing, a_deletion(filters=[], everything=True), pipeline="delete"
+    ),
+    "delete-withdrawn": Scene(withdraw, a_deletion(), pipeline="delete"),
+    "delete-expired": Scene(six_days, a_deletion(), pipeline="delete"),
+    "delete-unplannable": Scene(nothing, a_deletion(filters=[]), pipeline="delete"),
     "expense-continued": Scene(talk, expense(), short=True),
     "expense-waiting": Scene(wait, expense(), ends=False),
     "expense-waiting-for-changes": Scene(ask_for_changes, expense(), ends=False),
@@ -585,6 +603,8 @@ async def main(wanted: set[str]) -> None:
             for name in sorted(wanted):
                 scene = SCENES[name]
                 database = stack.enter_context(cluster.database())
+                sample = stack.enter_context(cluster.database(template=preparing.DATABASE))
+                os.environ.update(preparing.prepare(cluster.url(sample), database=sample))
                 pool = await stack.enter_async_context(
                     open_pool(cluster.url(database, "placet_app"))
                 )

@@ -9,6 +9,7 @@ from placet.cli.codes import MEANINGS
 from placet.cli.commands import (
     datasets,
     decide,
+    deletions,
     deliveries,
     exports,
     grants,
@@ -60,6 +61,7 @@ _COMMANDS = (
     pay,
     deliveries,
     exports,
+    deletions,
     grants,
     stack,
 )

@@ -122,6 +122,17 @@ def a_mail(people: tuple[bytes, str], **changes: Any) -> dict[str, Any]:
     }
 
 
+def a_deletion(**changes: Any) -> dict[str, Any]:
+    """Return a request to delete some of the sample's visits, for good."""
+    return {
+        "requester": "alice@example.com",
+        "dataset": "visits",
+        "filters": [{"column": "page", "op": "eq", "value": "/basket"}],
+        "reason": "Nobody needs them.",
+        **changes,
+    }
+
+
 class Office:
     """Starts cases and acts in them."""
 

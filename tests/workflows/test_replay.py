@@ -75,6 +75,7 @@ def test_the_recorded_cases_end_in_all_the_ways_there_are() -> None:
         ("approved", "people", "failed"),
         ("approved", "people", "revoked"),
         ("approved", "people", "stopped"),
+        ("approved", "people", "undone"),
         ("approved", "rule", "done"),
         ("approved", "timeout", "done"),
         ("expired", "timeout", None),
