@@ -73,6 +73,13 @@ class Company:
         path.write_text(json.dumps(request, indent=2), encoding="utf-8")
         return path
 
+    def again(self, example: str, reference: str) -> Path:
+        """Return the file of a shipped example as another request of the same content."""
+        request = json.loads((self._requests / f"{example}.json").read_text(encoding="utf-8"))
+        path = self._requests / f"{reference}.json"
+        path.write_text(json.dumps(request | {"reference": reference}, indent=2), encoding="utf-8")
+        return path
+
     def example(self, name: str) -> Path:
         """Return a shipped example as it is, with its files beside it."""
         return self._requests / name

@@ -1,11 +1,12 @@
 """The scenes of the demonstration, in the order in which they are played."""
 
-from placet.demo.scenes import access, expense, export, publish, send
+from placet.demo.scenes import access, delete, expense, export, publish, send
 
 SCENES = (
     *expense.SCENES,
     *publish.SCENES,
     *send.SCENES,
     *export.SCENES,
+    *delete.SCENES,
     *access.SCENES,
 )
