@@ -275,7 +275,8 @@ def effect_ended(case: Case, result: EffectResult, now: datetime) -> Step:
     else:
         draft.set(effect=EffectState.DONE)
     if case.stopping and not result.stopped:
-        text = f"it was done before it could be stopped: {result.summary}"
+        then = "; it is being ended" if result.until is not None else ""
+        text = f"it was done before it could be stopped: {result.summary}{then}"
         draft.notify(NoticeKind.EFFECT_DONE, concerned(case), text)
     return draft.done()
 

@@ -58,8 +58,8 @@ def may_take_back(case: Case, call: Call) -> None:
     if person is None or (person.id not in allowed and ADMINISTRATOR not in call.actor.roles):
         raise RefusedError(
             Refusal.NOT_REQUESTER,
-            "only the requester, whom it is for, who approved it, or an administrator can take the "
-            f"approval back; ask {case.known_plan().requester.name}",
+            "only the requester, whom it is for, somebody who approved it, or an administrator can "
+            f"take the approval back; ask {case.known_plan().requester.name}",
         )
 
 

@@ -44,8 +44,8 @@ RULES = (
     Rule(
         6,
         "Nobody approves their own request",
-        "Not under another spelling of their address, not through a delegate, not through a second "
-        "account of the same person; and one person fills one seat.",
+        "Nor what is for themselves: not under another spelling of their address, not through a "
+        "delegate, not through a second account of the same person; and one person fills one seat.",
     ),
     Rule(
         7,
