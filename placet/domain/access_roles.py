@@ -92,6 +92,18 @@ class TargetSpec(Model):
         known = self.accounts.get(person.id)
         return person.addresses[0] if known is None and self.kind == "webhook" else known
 
+    def behind(self, account: str, directory: Directory) -> Iterator[Person]:
+        """Yield everybody who has this account."""
+        if self.kind == "postgres":
+            yield from (each for each in directory.people if self.account_of(each) == account)
+            return
+        # A server may know somebody by any of their addresses, in any spelling.
+        same = directory.canonical(account)
+        for each in directory.people:
+            known = (*each.addresses, self.account_of(each) or "")
+            if same in map(directory.canonical, known):
+                yield each
+
 
 class AccessRole(Model):
     """A role that can be asked for.
@@ -147,6 +159,13 @@ class RoleEntry(Model):
                 "accounts in access-roles.yaml"
             )
         return Membership(target=self.role.target, role=self.role.role, account=account)
+
+    def whom_it_is_for(self, person: Person, directory: Directory) -> tuple[Person, ...]:
+        """Return a person, and everybody who shares their account and so gets what they get."""
+        account = self.target.account_of(person)
+        if account is None:
+            return (person,)
+        return tuple(dict.fromkeys((person, *self.target.behind(account, directory))))
 
 
 class RoleCatalogue(Model):

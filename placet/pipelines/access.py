@@ -1,6 +1,6 @@
 """The door of the access pipeline: somebody wants a role for somebody, for a time."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,6 +13,7 @@ from placet.domain.access_roles import AccessRole
 from placet.domain.errors import InvalidInputError, NotFoundError
 from placet.domain.facts import FactKind
 from placet.domain.grants import GrantState
+from placet.domain.people import Person
 from placet.domain.plan import Selector
 from placet.domain.problems import Problem
 from placet.pipelines.explain import problems_in, refused
@@ -82,7 +83,7 @@ async def prepare_access(raw: Any, surroundings: Surroundings) -> Prepared:
         reference=request.reference,
         scope=scope.to_plan(),
         owners=entry.role.owner,
-        kept_out=(person.addresses[0],),
+        kept_out=addresses_of(entry.whom_it_is_for(person, people)),
     )
 
 
@@ -101,6 +102,11 @@ def looked_up(what: str, path: tuple[str, ...], look_up: Callable[[], T]) -> T:
         return look_up()
     except (InvalidInputError, NotFoundError) as error:
         raise refused(what, [Problem(path, str(error))]) from None
+
+
+def addresses_of(people: Iterable[Person]) -> tuple[str, ...]:
+    """Return the first address of each."""
+    return tuple(person.addresses[0] for person in people)
 
 
 def _too_long(request: AccessRequest, role: AccessRole) -> Iterator[Problem]:

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from placet.domain.access import ReviewRequest
 from placet.domain.facts import FactKind
 from placet.domain.problems import Problem
-from placet.pipelines.access import looked_up, owners
+from placet.pipelines.access import addresses_of, looked_up, owners
 from placet.pipelines.explain import problems_in, refused
 from placet.pipelines.pipeline import Door, Prepared, Surroundings
 
@@ -43,7 +43,7 @@ async def prepare_review(raw: Any, surroundings: Surroundings) -> Prepared:
         },
         scope={"case": request.case},
         owners=entry.role.owner,
-        kept_out=(person.addresses[0], request.asked_by),
+        kept_out=(*addresses_of(entry.whom_it_is_for(person, people)), request.asked_by),
     )
 
 

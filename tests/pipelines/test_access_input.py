@@ -25,8 +25,10 @@ ROLES = roles_from(
     parse(
         """\
 targets:
-  shop: {kind: postgres, url_env: SHOP_URL, accounts: {alice: alice_db, judy: judy_db}}
-  badge: {kind: webhook, url: "https://doors.example.com", secret_env: BADGE_SECRET}
+  shop: {kind: postgres, url_env: SHOP_URL,
+    accounts: {alice: alice_db, judy: judy_db, bob: ops_db, carol: ops_db}}
+  badge: {kind: webhook, url: "https://doors.example.com", secret_env: BADGE_SECRET,
+    accounts: {carol: A.Novak@Example.com}}
 roles:
   reporting: {target: shop, role: reporting_read, about: Figures, longest: 3d,
     owner: [{role: data-owner}]}
@@ -148,6 +150,27 @@ async def test_somebody_asks_for_somebody_else_under_any_spelling() -> None:
     assert found.kept_out == ("alice@example.com",)
     own = await prepared(requester="alice@example.com", person="alice+work@example.com")
     assert own.facts["for_requester"] is True
+
+
+@pytest.mark.rule(number=6)
+@pytest.mark.parametrize(
+    ("changes", "kept_out"),
+    [
+        # Two people use one account.
+        ({"person": "bob"}, ("bob@example.com", "carol@example.com")),
+        # A server knows Alice by each of her addresses, and Carol was given one of them.
+        ({"person": "carol", "role": "door"}, ("carol@example.com", "alice@example.com")),
+        ({"person": "alice", "role": "door"}, ("alice@example.com",)),
+    ],
+)
+async def test_whoever_shares_the_account_gets_the_role_too_and_is_kept_out(
+    changes: dict[str, Any], kept_out: tuple[str, ...]
+) -> None:
+    assert (await prepared(requester="dan@example.com", **changes)).kept_out == kept_out
+    review = await access_review.DOOR.prepare(
+        REVIEW | changes | {"requester": "grace"}, surroundings(pipeline="access-review")
+    )
+    assert review.kept_out == (*kept_out, "dan@example.com")
 
 
 async def test_whoever_has_the_role_already_asks_for_an_extension() -> None:
