@@ -186,7 +186,10 @@ def _too_much(role: DictRow) -> str | None:
             return said
     if role["name"].startswith(PREDEFINED):
         return "has one of Postgres's own roles"
-    return "may grant roles for Placet" if role["name"] == role["granter"] else None
+    if role["name"] == role["granter"]:
+        return "may grant roles for Placet"
+    # Whoever has it could give that role to their own account, and keep it.
+    return f"can grant {role['passes_on']} to anybody, for ever" if role["passes_on"] else None
 
 
 async def _grantors(connection: AsyncConnection[DictRow], change: Change) -> list[str]:

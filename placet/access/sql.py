@@ -37,6 +37,10 @@ with recursive reached (oid, depth) as (
 )
 select r.rolname as name, r.rolsuper as superuser, r.rolcreaterole as createrole,
        r.rolbypassrls as bypassrls, r.rolreplication as replication, r.rolcreatedb as createdb,
+       (select min(g.rolname)
+          from pg_catalog.pg_auth_members a
+          join pg_catalog.pg_roles g on g.oid = a.roleid
+         where a.member = r.oid and a.admin_option) as passes_on,
        current_user as granter,
        (select s.rolsuper from pg_catalog.pg_roles s where s.rolname = current_user)
            as granter_super

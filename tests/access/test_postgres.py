@@ -1,3 +1,4 @@
+import re
 from datetime import UTC, datetime
 
 import pytest
@@ -79,6 +80,16 @@ async def test_nor_is_one_that_leads_to_such_a_role(staff: Staff) -> None:
         await target(staff).grant(change(staff, role="postgres"))
     with pytest.raises(InvalidInputError, match="may grant roles for Placet"):
         await target(staff).grant(change(staff, role=staff.granter))
+    assert not staff.has(staff.alice)
+
+
+async def test_nor_is_one_with_which_somebody_could_grant_a_role_for_good(staff: Staff) -> None:
+    staff.run("grant {} to {} with admin option", staff.orders, staff.role)
+    said = f"can grant {re.escape(staff.orders)} to anybody, for ever: it is never granted"
+    with pytest.raises(InvalidInputError, match=said):
+        await target(staff).check(staff.role)
+    with pytest.raises(InvalidInputError, match=said):
+        await target(staff).grant(change(staff))
     assert not staff.has(staff.alice)
 
 
