@@ -53,9 +53,11 @@ class AccessActivities:
                 return await self._again(order, begun)
             if order.stop:
                 return await self._stop(order, begun)
-            if begun is None:
-                begun = await self._begin(order)
-            return await self._give(order, begun)
+            if begun is not None:
+                return await self._give(order, begun, perhaps_given=not begun.was_member)
+            begun = await self._begin(order)
+            # A server that is only told, and refuses what it hears first, has given nothing.
+            return await self._give(order, begun, perhaps_given=begun.was_member is False)
 
     @activity.defn(name="access.revoke")
     async def revoke(self, order: EndOrder) -> EffectResult:
@@ -92,20 +94,15 @@ class AccessActivities:
         )
         return (await self._book.begin(entry, [order.consumed])).grant
 
-    async def _give(self, order: EffectOrder, begun: GrantRow) -> EffectResult:
+    async def _give(
+        self, order: EffectOrder, begun: GrantRow, *, perhaps_given: bool
+    ) -> EffectResult:
         """Give what has begun, and record from when to when it is in force."""
         try:
-            scope = await self._approved(order)
-        except PlacetError as refusal:
-            await self._give_up(order, begun, refusal, perhaps_given=not begun.was_member)
-            raise
-        lasting = lasts(order, scope)
-        minutes = lasting // timedelta(minutes=1)
-        try:
+            lasting = lasts(order, await self._approved(order))
+            minutes = lasting // timedelta(minutes=1)
             await give(self._targets, _change(begun, order.approved, minutes), begun.target)
         except PlacetError as refusal:
-            # A server that is only told, and refuses, has given nothing.
-            perhaps_given = begun.was_member is False
             await self._give_up(order, begun, refusal, perhaps_given=perhaps_given)
             raise
         # Temporal's clock, by which the workflow waits for the end, and not that of this machine.

@@ -305,3 +305,38 @@ async def test_a_server_that_may_have_given_it_is_told_when_it_is_stopped(
     result = await desk.grant(order.model_copy(update={"stop": True}))
     assert result.stopped
     assert [message["type"] for _, message in hook.taken] == ["access.revoked"]
+
+
+async def test_a_server_that_refuses_what_it_may_have_taken_is_told_to_take_it_away(
+    desk: Desk, ledger: PostgresLedger, hook: Hook
+) -> None:
+    list_anew(desk, by_webhook(hook))
+    desk.environment["SECRET"] = hook.secret
+    order = await approved(ledger, desk.policies)
+    # It takes the first message and cannot say so; then it wants no message twice.
+    hook.answer = lambda number: {1: 502, 2: 409}.get(number, 204)
+    with pytest.raises(UnavailableError, match="answers 502"):
+        await desk.grant(order)
+    assert "refuses it with 409" in await refusal(desk, order)
+    assert [message["type"] for _, message in hook.taken] == ["access.revoked"]
+    (grant,) = await ledger.grants.rows()
+    assert grant.state is GrantState.FAILED
+
+
+async def test_an_extension_that_comes_to_nothing_leaves_what_is_in_force(
+    desk: Desk, ledger: PostgresLedger, hook: Hook
+) -> None:
+    list_anew(desk, by_webhook(hook))
+    desk.environment["SECRET"] = hook.secret
+    await desk.grant(await approved(ledger, desk.policies))
+    for case in ("access-2", "access-3"):
+        other = await approved(ledger, desk.policies, case=case)
+        hook.answer = lambda _: 503
+        with pytest.raises(UnavailableError, match="answers 503"):
+            await desk.grant(other)
+        hook.answer = lambda _: 409
+        if case == "access-2":
+            assert (await desk.grant(other.model_copy(update={"stop": True}))).stopped
+        else:
+            assert "refuses it with 409" in await refusal(desk, other)
+    assert [message["type"] for _, message in hook.taken] == ["access.granted"]

@@ -221,6 +221,15 @@ async def test_a_role_that_only_a_grant_explains_is_not_taken_over_without_it(
     assert nobody_knows.first
 
 
+@pytest.mark.parametrize("looked", [None, False])
+async def test_what_another_grant_keeps_there_is_known_also_when_nobody_saw_it(
+    approved: PostgresLedger, *, looked: bool | None
+) -> None:
+    await granted(approved)
+    begun = await approved.grants.begin(entry(SECOND, was_member=looked), consumed(SECOND))
+    assert begun.grant.was_member is True
+
+
 async def test_grants_are_found_by_what_they_are_of(approved: PostgresLedger) -> None:
     await granted(approved)
     await granted(approved, SECOND, account="dan_db", person="dan")

@@ -55,7 +55,8 @@ as $$
 $$;
 
 -- True when the grant begins with this call, false when it had begun before. From here on a
--- membership that is found is this grant's own.
+-- membership that is found is this grant's own. What another grant keeps there was there before,
+-- also where nobody can look, or where it came after the look.
 create function effect.begin_grant(
     permit_id text, request text, target text, role text, account text, person text,
     was_member boolean
@@ -67,6 +68,7 @@ as $$
 declare
     held effect.permit;
     known effect.access_grant;
+    covered boolean;
 begin
     select * into held from effect.permit p where p.permit_id = begin_grant.permit_id;
     if not found or held.request is distinct from begin_grant.request then
@@ -90,9 +92,9 @@ begin
     end if;
     perform effect.lock_membership(
         begin_grant.target, begin_grant.role, begin_grant.account);
-    if begin_grant.was_member and not effect.is_covered(
-        held.permit_id, begin_grant.target, begin_grant.role, begin_grant.account
-    ) then
+    covered := effect.is_covered(
+        held.permit_id, begin_grant.target, begin_grant.role, begin_grant.account);
+    if begin_grant.was_member and not covered then
         raise exception '% has % at % and no grant keeps it there: one has just ended; look again.',
             begin_grant.account, begin_grant.role, begin_grant.target using errcode = 'PLU03';
     end if;
@@ -100,7 +102,7 @@ begin
         permit_id, request, target, role, account, person, was_member
     ) values (
         held.permit_id, held.request, begin_grant.target, begin_grant.role, begin_grant.account,
-        begin_grant.person, begin_grant.was_member
+        begin_grant.person, begin_grant.was_member or covered
     )
     on conflict (target, role, account) where state in ('granting', 'ending') do nothing;
     if not found then
