@@ -71,6 +71,7 @@ class GrantRow(Membership):
     Attributes:
         granted_at: From when on the account has the role; None before.
         until: When it is to be taken away.
+        ending_at: Since when it is being taken away; None before, and where another grant kept it.
         ended_why: ``expired``, ``withdrawn``, or what went wrong.
     """
 
@@ -82,6 +83,7 @@ class GrantRow(Membership):
     began_at: UtcInstant
     granted_at: UtcInstant | None
     until: UtcInstant | None
+    ending_at: UtcInstant | None = None
     ended_at: UtcInstant | None
     ended_why: str | None
 

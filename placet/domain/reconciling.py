@@ -23,7 +23,7 @@ class FindingKind(StrEnum):
     UNKNOWN_MEMBER = "unknown_member"
     """The account has the role, and Placet never gave it."""
     OVERDUE = "overdue"
-    """The time of a grant is over, and it has not been ended."""
+    """A grant should have ended, by its time or early, and has not."""
     UNREACHABLE = "unreachable"
     """Who has the role cannot be looked at now."""
     UNUSABLE = "unusable"
@@ -130,11 +130,11 @@ def _about(
     if role.unusable is not None:
         yield finding(FindingKind.UNUSABLE, role.unusable)
     for grant in grants:
-        late = grant.until is not None and not grant.state.over and now > grant.until + LATE
-        if late:
+        due = grant.ending_at or grant.until
+        if due is not None and not grant.state.over and now > due + LATE:
             yield finding(
                 FindingKind.OVERDUE,
-                f"the time of {grant.request} is over, and {grant.account} has not lost "
+                f"{grant.request} should have ended, and {grant.account} has not lost "
                 f"{grant.role}: see what holds it up with: placet show {grant.request}",
                 grant.account,
                 grant.request,

@@ -239,7 +239,7 @@ END_GRANT = "select effect.end_grant(%(permit_id)s, %(why)s) as first"
 
 GRANTS = """
 select permit_id, request, target, role, account, person, state, was_member, began_at, granted_at,
-       until, ended_at, ended_why
+       until, ending_at, ended_at, ended_why
   from effect.access_grant
  where (%(permit_id)s::text is null or permit_id = %(permit_id)s)
    and (%(request)s::text is null or request = %(request)s)

@@ -119,6 +119,14 @@ def test_a_grant_whose_time_is_long_over_is_found(state: GrantState) -> None:
     assert found("alice_db", grants=[just_over]) == []
 
 
+def test_a_grant_that_was_to_end_early_and_has_not_is_found_long_before_its_time() -> None:
+    stuck = grant(ENDING, ending_at=NOW - timedelta(minutes=16))
+    assert kinds(found("alice_db", grants=[stuck])) == [
+        (FindingKind.OVERDUE, "alice_db", "access-1")
+    ]
+    assert found("alice_db", grants=[grant(ENDING, ending_at=NOW - timedelta(minutes=14))]) == []
+
+
 def test_what_cannot_be_looked_at_is_said_and_nothing_is_concluded_from_it() -> None:
     away = found(grants=[grant()], members=None, away="the shop does not answer")
     assert kinds(away) == [(FindingKind.UNREACHABLE, None, None)]

@@ -79,6 +79,9 @@ async def test_a_grant_goes_its_way_once_however_often_it_is_said(approved: Post
         assert len(held.receipts) == 1
     for _ in range(2):
         assert await book.release(permit) is Release.ENDING
+    ending = await book.find(permit)
+    assert ending is not None
+    assert ending.ending_at is not None
     for first in (True, False):
         ended = await book.end(permit, "expired", said("ended"))
         assert (ended.first, ended.grant.state) == (first, GrantState.ENDED)

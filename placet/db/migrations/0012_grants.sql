@@ -16,11 +16,13 @@ create table effect.access_grant (
     began_at timestamptz not null default clock_timestamp(),
     granted_at timestamptz,
     until timestamptz,
+    ending_at timestamptz,
     ended_at timestamptz,
     ended_why text check (ended_why <> ''),
     check ((granted_at is null) = (until is null)),
     check (granted_at < until),
     check ((granted_at is null) = (state in ('granting', 'failed'))),
+    check (ending_at is not null or state <> 'ending'),
     check ((ended_at is null) = (state in ('granting', 'in force', 'ending'))),
     check ((ended_at is null) = (ended_why is null))
 );
@@ -211,7 +213,8 @@ begin
         raise exception '% is granting % at % to %: what is there is not taken away meanwhile.',
             other.request, known.role, known.target, known.account using errcode = 'PLU01';
     end if;
-    update effect.access_grant g set state = 'ending' where g.permit_id = known.permit_id;
+    update effect.access_grant g set state = 'ending', ending_at = clock_timestamp()
+     where g.permit_id = known.permit_id;
     return 'ending';
 end
 $$;
