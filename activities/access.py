@@ -101,7 +101,8 @@ class AccessActivities:
         try:
             lasting = lasts(order, await self._approved(order))
             minutes = lasting // timedelta(minutes=1)
-            await give(self._targets, _change(begun, order.approved, minutes), begun.target)
+            change = _change(begun, order.approved, minutes)
+            identity = await give(self._targets, change, begun.target)
         except PlacetError as refusal:
             await self._give_up(order, begun, refusal, perhaps_given=perhaps_given)
             raise
@@ -109,7 +110,7 @@ class AccessActivities:
         since = max(activity.info().started_time, order.approved)
         until = since + lasting
         told = order.in_force(until).telling({"summary": str(begun), **_facts(begun)})
-        return _in_force(await self._book.hold(order.permit, since, until, [told]))
+        return _in_force(await self._book.hold(order.permit, since, until, [told], identity))
 
     async def _give_up(
         self, order: EffectOrder, begun: GrantRow, refusal: PlacetError, *, perhaps_given: bool
@@ -174,6 +175,7 @@ def _change(grant: GrantRow, at: datetime, minutes: int | None = None) -> Change
         person=grant.person,
         case=grant.request,
         minutes=minutes,
+        identity=grant.identity,
     )
 
 

@@ -256,6 +256,7 @@ class Grants(Protocol):
         granted_at: datetime,
         until: datetime,
         events: Sequence[LedgerEvent],
+        identity: str | None = None,
     ) -> GrantResult:
         """Say that a grant is in force, with its event, in one transaction."""
         ...

@@ -38,21 +38,26 @@ async def look(ledger: Ledger, targets: AccessTargets, scope: Scope) -> bool | N
     return True
 
 
-async def give(targets: AccessTargets, change: Change, at: str) -> None:
+async def give(targets: AccessTargets, change: Change, at: str) -> str | None:
     """Give a role at a target, and make sure that the account has it.
+
+    Returns:
+        How the target knows role and account, whatever they are called later; None where it does
+        not.
 
     Raises:
         UnavailableError: The target does not answer, or somebody takes it away in that moment.
         PlacetError: The target refuses it for good.
     """
     target = targets.open(at)
-    await target.grant(change)
+    identity = await target.grant(change)
     members = await target.members(change.role)
     if members is not None and change.account not in members:
         raise UnavailableError(
             f"{change.account} has not got {change.role} though it was granted: somebody takes it "
             "away in the same moment; find out who, it is tried again"
         )
+    return identity
 
 
 async def take_away(targets: AccessTargets, change: Change, grant: GrantRow) -> str:
@@ -67,17 +72,16 @@ async def take_away(targets: AccessTargets, change: Change, grant: GrantRow) -> 
     """
     try:
         target = targets.open(grant.target)
-        before = await _members(target, change.role)
-        await target.revoke(change)
-        after = await _members(target, change.role)
+        was_there = await target.revoke(change)
+        left = await _members(target, change.role)
     except PlacetError as problem:
         raise UnavailableError(f"{grant} is not taken away yet: {problem}") from problem
-    if after is not None and change.account in after:
+    if left is not None and change.account in left:
         raise UnavailableError(
             f"{grant} was taken away and is there again: somebody gives it outside Placet; find "
             "out who, it is tried again"
         )
-    return GONE_ALREADY if before is not None and change.account not in before else ""
+    return GONE_ALREADY if was_there is False else ""
 
 
 async def _members(target: AccessTarget, role: str) -> frozenset[str] | None:

@@ -6,6 +6,7 @@ as can be: it cannot create roles, and so can give nobody more than these.
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any, LiteralString
 
 import psycopg
@@ -59,8 +60,11 @@ class PostgresAccess:
                 row["member"] for row in await _rows(connection, sql.MEMBERS, role=role)
             )
 
-    async def grant(self, change: Change) -> None:
+    async def grant(self, change: Change) -> str:
         """Make an account a member of a role; one that is stays one.
+
+        Returns:
+            The numbers by which the server knows both.
 
         Raises:
             InvalidInputError: Role or account do not exist, the role gives too much, or Placet may
@@ -71,9 +75,16 @@ class PostgresAccess:
             await self._require_harmless(connection, change.role)
             await self._require_account(connection, change.account)
             await connection.execute(_statement("grant {} to {}", change))
+            rows = await _rows(connection, sql.IDENTITY, role=change.role, account=change.account)
+        return str(rows[0]["identity"])
 
-    async def revoke(self, change: Change) -> None:
+    async def revoke(self, change: Change) -> bool:
         """End the membership of an account; nothing when it, the account or the role is gone.
+
+        One of them may have been renamed since it was given.
+
+        Returns:
+            Whether it was a member.
 
         Raises:
             InvalidInputError: Placet may not take it away, or somebody else has given it.
@@ -82,7 +93,10 @@ class PostgresAccess:
         async with self._connection() as connection:
             async with connection.transaction():
                 if not await _grantors(connection, change):
-                    return
+                    renamed = await _called_now(connection, change)
+                    if renamed is None:
+                        return False
+                    change = renamed
                 await connection.execute(_statement("revoke {} from {}", change))
             left = await _grantors(connection, change)
         if left:
@@ -90,6 +104,7 @@ class PostgresAccess:
                 f"{change.account} has {change.role} still, because {', '.join(left)} granted it "
                 f"too; as that role: REVOKE {change.role} FROM {change.account}"
             )
+        return True
 
     async def _require_harmless(self, connection: AsyncConnection[DictRow], role: str) -> None:
         reached = await _rows(connection, sql.REACHED, role=role)
@@ -195,6 +210,14 @@ def _too_much(role: DictRow) -> str | None:
 async def _grantors(connection: AsyncConnection[DictRow], change: Change) -> list[str]:
     rows = await _rows(connection, sql.GRANTORS, role=change.role, account=change.account)
     return [row["grantor"] for row in rows]
+
+
+async def _called_now(connection: AsyncConnection[DictRow], change: Change) -> Change | None:
+    """Return the change with what role and account are called now; None when it is over."""
+    if change.identity is None:
+        return None
+    rows = await _rows(connection, sql.CALLED_NOW, identity=change.identity)
+    return replace(change, **rows[0]) if rows else None
 
 
 async def _rows(

@@ -25,6 +25,23 @@ select coalesce(g.rolname, 'a role that is gone') as grantor
  order by 1
 """
 
+IDENTITY = """
+select r.oid || '/' || m.oid as identity
+  from pg_catalog.pg_roles r
+  cross join pg_catalog.pg_roles m
+ where r.rolname = %(role)s and m.rolname = %(account)s
+"""
+
+# What they are called now, as long as one is a member of the other.
+CALLED_NOW = """
+select r.rolname as role, m.rolname as account
+  from pg_catalog.pg_auth_members a
+  join pg_catalog.pg_roles r on r.oid = a.roleid
+  join pg_catalog.pg_roles m on m.oid = a.member
+ where r.oid || '/' || m.oid = %(identity)s
+ limit 1
+"""
+
 # The role itself first, then every role that whoever has it can become.
 REACHED = """
 with recursive reached (oid, depth) as (

@@ -20,6 +20,7 @@ class Change:
         person: The person's id.
         case: By which case.
         minutes: For how long it is given; None where it is taken away.
+        identity: What giving it has returned, where it is taken away.
     """
 
     key: str
@@ -29,6 +30,7 @@ class Change:
     person: str
     case: str
     minutes: int | None = None
+    identity: str | None = None
 
 
 class NoRoleError(InvalidInputError):
@@ -60,12 +62,20 @@ class AccessTarget(Protocol):
         """
         ...
 
-    async def grant(self, change: Change) -> None:
-        """Give a role to an account."""
+    async def grant(self, change: Change) -> str | None:
+        """Give a role to an account.
+
+        Returns:
+            How the target knows both, whatever they are called later; None where it does not.
+        """
         ...
 
-    async def revoke(self, change: Change) -> None:
-        """Take a role away from an account; nothing when that is gone, or the role is."""
+    async def revoke(self, change: Change) -> bool | None:
+        """Take a role away from an account; nothing when that is gone, or the role is.
+
+        Returns:
+            Whether there was anything to take away; None where that cannot be known.
+        """
         ...
 
 

@@ -39,7 +39,7 @@ class WebhookAccess:
         await self._receiver.post(f"{change.key}:granted", "access.granted", change.at, told)
 
     async def revoke(self, change: Change) -> None:
-        """Post that somebody loses a role.
+        """Post that somebody loses a role; nobody can know whether they had it.
 
         Raises:
             ConflictError: The server refuses it for good.

@@ -69,6 +69,8 @@ class GrantRow(Membership):
     """A grant as recorded.
 
     Attributes:
+        identity: How the target knows role and account, whatever they are called later; None where
+            it knows them by their names alone.
         granted_at: From when on the account has the role; None before.
         until: When it is to be taken away.
         ending_at: Since when it is being taken away; None before, and where another grant kept it.
@@ -80,6 +82,7 @@ class GrantRow(Membership):
     person: str
     state: GrantState
     was_member: bool | None
+    identity: str | None = None
     began_at: UtcInstant
     granted_at: UtcInstant | None
     until: UtcInstant | None

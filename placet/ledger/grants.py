@@ -51,6 +51,7 @@ class PostgresGrants(Session):
         granted_at: datetime,
         until: datetime,
         events: Sequence[LedgerEvent],
+        identity: str | None = None,
     ) -> GrantResult:
         """Say that a grant is in force, with its event; again it keeps its first times.
 
@@ -59,12 +60,18 @@ class PostgresGrants(Session):
             granted_at: From when on (aware).
             until: When its time is over (aware).
             events: Of the grant's own request.
+            identity: How the target knows role and account, where it does not by their names alone.
 
         Raises:
             NotFoundError: The permit has begun no grant.
             ConflictError: The grant has failed.
         """
-        values = {"permit_id": permit_id, "granted_at": granted_at, "until": until}
+        values = {
+            "permit_id": permit_id,
+            "granted_at": granted_at,
+            "until": until,
+            "identity": identity,
+        }
         return await self._moved(sql.HOLD_GRANT, values, events)
 
     async def fail(

@@ -229,7 +229,9 @@ select effect.begin_grant(%(permit_id)s, %(request)s, %(target)s, %(role)s, %(ac
                           %(person)s, %(was_member)s) as first
 """
 
-HOLD_GRANT = "select effect.hold_grant(%(permit_id)s, %(granted_at)s, %(until)s) as first"
+HOLD_GRANT = """
+select effect.hold_grant(%(permit_id)s, %(granted_at)s, %(until)s, %(identity)s) as first
+"""
 
 FAIL_GRANT = "select effect.fail_grant(%(permit_id)s, %(why)s) as first"
 
@@ -238,8 +240,8 @@ RELEASE_GRANT = "select effect.release_grant(%(permit_id)s) as release"
 END_GRANT = "select effect.end_grant(%(permit_id)s, %(why)s) as first"
 
 GRANTS = """
-select permit_id, request, target, role, account, person, state, was_member, began_at, granted_at,
-       until, ending_at, ended_at, ended_why
+select permit_id, request, target, role, account, person, state, was_member, identity, began_at,
+       granted_at, until, ending_at, ended_at, ended_why
   from effect.access_grant
  where (%(permit_id)s::text is null or permit_id = %(permit_id)s)
    and (%(request)s::text is null or request = %(request)s)

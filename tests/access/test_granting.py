@@ -224,6 +224,23 @@ async def test_a_role_that_is_gone_altogether_has_ended(
     assert result.summary.endswith("withdrawn; it was gone already")
 
 
+@pytest.mark.parametrize("renamed", ["role", "alice"])
+async def test_what_is_called_something_else_by_now_is_taken_away_all_the_same(
+    desk: Desk, order: EffectOrder, staff: Staff, renamed: str
+) -> None:
+    await desk.grant(order)
+    called = getattr(staff, renamed)
+    other = f"{staff.prefix} renamed"
+    staff.run("alter role {} rename to {}", called, other)
+    try:
+        result = await desk.revoke(end_of(order))
+        member = (staff.alice, other) if renamed == "role" else (other, staff.role)
+        assert not staff.has(*member)
+        assert result.summary.endswith("expired")
+    finally:
+        staff.run("alter role {} rename to {}", other, called)
+
+
 async def test_two_cases_of_one_role_take_it_away_when_the_last_one_ends(
     desk: Desk, order: EffectOrder, ledger: PostgresLedger, staff: Staff
 ) -> None:

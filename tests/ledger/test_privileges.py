@@ -57,7 +57,7 @@ DELETION_TYPES = (
     "text,text,text,text,text,bigint,timestamp with time zone,bigint,bigint,bigint,text,text"
 )
 PUBLICATION_TYPES = "text,text,text,text,text,text,text,text[],text[]"
-HOLD_TYPES = "text,timestamp with time zone,timestamp with time zone"
+HOLD_TYPES = "text,timestamp with time zone,timestamp with time zone,text"
 EXPECTED = {
     # The application is what its two groups are, and nothing of its own.
     "placet_app": set[str](),

@@ -13,6 +13,7 @@ create table effect.access_grant (
     state text not null default 'granting'
         check (state in ('granting', 'in force', 'ending', 'ended', 'failed')),
     was_member boolean,
+    identity text check (identity <> ''),
     began_at timestamptz not null default clock_timestamp(),
     granted_at timestamptz,
     until timestamptz,
@@ -140,9 +141,10 @@ begin
 end
 $$;
 
--- True when the grant is in force by this call, false when it came into force before.
+-- True when the grant is in force by this call, false when it came into force before. The identity is
+-- how the target knows role and account, whatever they are called later.
 create function effect.hold_grant(
-    permit_id text, granted_at timestamptz, until timestamptz
+    permit_id text, granted_at timestamptz, until timestamptz, identity text
 ) returns boolean
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
@@ -158,7 +160,8 @@ begin
             known.permit_id, known.state using errcode = 'PLC09';
     end if;
     update effect.access_grant g
-       set state = 'in force', granted_at = hold_grant.granted_at, until = hold_grant.until
+       set state = 'in force', granted_at = hold_grant.granted_at, until = hold_grant.until,
+           identity = hold_grant.identity
      where g.permit_id = known.permit_id;
     return true;
 end
@@ -248,7 +251,7 @@ $$;
 
 grant execute on function
     effect.begin_grant(text, text, text, text, text, text, boolean),
-    effect.hold_grant(text, timestamptz, timestamptz),
+    effect.hold_grant(text, timestamptz, timestamptz, text),
     effect.fail_grant(text, text),
     effect.release_grant(text),
     effect.end_grant(text, text)
