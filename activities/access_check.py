@@ -11,8 +11,9 @@ from temporalio import activity
 from activities.errors import permanent
 from placet.access.target import AccessTargets
 from placet.domain.access_roles import RoleCatalogue
-from placet.domain.errors import InvalidInputError, PlacetError
+from placet.domain.errors import InvalidInputError, PlacetError, UnavailableError
 from placet.domain.grants import GrantRow
+from placet.domain.plan import Selector
 from placet.domain.reconciling import (
     AccessFinding,
     CheckOrder,
@@ -21,8 +22,11 @@ from placet.domain.reconciling import (
     reconcile,
 )
 from placet.domain.record import Notice, NoticeKind
+from placet.domain.review import ADMINISTRATOR
 from placet.domain.roster import named
 from placet.ports import DirectoryPort, Ledger, Notifier
+
+_ADMINISTRATORS = (Selector(role=ADMINISTRATOR),)
 
 Key = tuple[str, str]
 """A target, and what it calls a role."""
@@ -54,7 +58,7 @@ class AccessCheckActivities:
         with permanent():
             catalogue = self._targets.catalogue()
             before = await self._book.rows()
-            seen = [await self._look(key, catalogue) for key in _keys(catalogue, before)]
+            seen = await self._look_at_all(_keys(catalogue, before), catalogue)
             after = await self._book.rows()
             now = activity.info().started_time
             report = CheckReport(
@@ -67,8 +71,27 @@ class AccessCheckActivities:
                 await self._tell(report, catalogue)
             return report
 
+    async def _look_at_all(self, keys: Sequence[Key], catalogue: RoleCatalogue) -> list[RoleSeen]:
+        """Look at each role; a target that does not answer is asked once, and not for each."""
+        seen: list[RoleSeen] = []
+        away: dict[str, str] = {}
+        for target, role in keys:
+            if target in away:
+                seen.append(RoleSeen(target=target, role=role, away=away[target]))
+                continue
+            try:
+                seen.append(await self._look((target, role), catalogue))
+            except UnavailableError as problem:
+                away[target] = str(problem)
+                seen.append(RoleSeen(target=target, role=role, away=away[target]))
+        return seen
+
     async def _look(self, key: Key, catalogue: RoleCatalogue) -> RoleSeen:
-        """Look who has a role; whatever is wrong with it is said and stops nothing else."""
+        """Look who has a role; whatever is wrong with it is said and stops nothing else.
+
+        Raises:
+            UnavailableError: The target does not answer.
+        """
         name, role = key
         entry = catalogue.named(name, role)
         permanent_members = entry.role.permanent if entry else ()
@@ -81,6 +104,8 @@ class AccessCheckActivities:
                 except InvalidInputError as problem:
                     unusable = str(problem)
             members = await target.members(role)
+        except UnavailableError:
+            raise
         except PlacetError as problem:
             return RoleSeen(
                 target=name,
@@ -98,14 +123,19 @@ class AccessCheckActivities:
         )
 
     async def _tell(self, report: CheckReport, catalogue: RoleCatalogue) -> None:
-        """Write to the owners of each role what was found of it, once for each check."""
+        """Write to the owners of each role what was found of it, once for each check.
+
+        Of a role that nobody in the directory owns, or that is listed no more, the administrators
+        hear.
+        """
         directory, info = self._directory.snapshot(), activity.info()
         by_role: dict[Key, list[AccessFinding]] = {}
         for finding in report.findings:
             by_role.setdefault((finding.target, finding.role), []).append(finding)
         for number, ((target, role), findings) in enumerate(sorted(by_role.items()), 1):
             entry = catalogue.named(target, role)
-            to = named(entry.role.owner, directory) if entry else ()
+            owners = named(entry.role.owner, directory) if entry else ()
+            to = owners or named(_ADMINISTRATORS, directory)
             if not to:
                 continue
             notice = Notice(

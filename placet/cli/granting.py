@@ -4,6 +4,7 @@ import asyncio
 import secrets
 
 from temporalio.client import WorkflowFailureError
+from temporalio.exceptions import FailureError
 from temporalio.service import RPCError
 
 from placet.cli.codes import Code, StopError
@@ -106,6 +107,12 @@ async def _checked(settings: Settings, patience: float) -> CheckReport:
             "try again",
             Code.UNREACHABLE,
         ) from None
-    except (WorkflowFailureError, RPCError) as error:
-        raise UnavailableError(f"the check failed: {error.__cause__ or error}") from None
+    except WorkflowFailureError as error:
+        cause: BaseException = error
+        while cause.__cause__ is not None:
+            cause = cause.__cause__
+        why = cause.message if isinstance(cause, FailureError) else cause
+        raise UnavailableError(f"the check failed: {why}") from None
+    except RPCError as error:
+        raise UnavailableError(f"the check cannot be started: {error.message}") from None
     return report

@@ -1,15 +1,22 @@
+import asyncio
 import json
+import re
+import shlex
+from pathlib import Path
 from typing import Any
 
 import pytest
 from temporalio.client import WorkflowFailureError
 
+from placet.access.postgres import PostgresAccess
 from placet.cli.codes import Code, StopError
 from placet.cli.granting import check_grants
+from placet.domain.errors import ConflictError, UnavailableError
 from placet.domain.reconciling import CheckReport
+from placet.local.binaries import find_temporal
 from tests.access.listed import VARIABLE, catalogue
 from tests.access.staff import Staff
-from tests.workflows.office import Office
+from tests.workflows.office import Office, eventually
 from tests.workflows.test_access import NOBODY, in_force
 
 
@@ -75,13 +82,22 @@ async def test_who_is_listed_as_permanent_is_no_finding(office: Office, staff: S
     assert (await check(office)).findings == ()
 
 
-async def test_a_target_that_is_away_is_a_finding(
+async def test_a_target_that_is_away_is_a_finding_for_each_role_and_asked_once(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(VARIABLE, NOBODY)
+    asked: list[str] = []
+    ask = PostgresAccess.check
+
+    async def noted(target: PostgresAccess, role: str) -> None:
+        asked.append(role)
+        await ask(target, role)
+
+    monkeypatch.setattr(PostgresAccess, "check", noted)
     report = await check(office)
-    assert {finding.kind.value for finding in report.findings} == {"unreachable"}
+    assert [finding.kind.value for finding in report.findings] == ["unreachable"] * 2
     assert report.roles == 2
+    assert len(asked) == 1
 
 
 async def test_the_owners_are_written_to_when_a_schedule_asks_for_it(
@@ -95,6 +111,60 @@ async def test_the_owners_are_written_to_when_a_schedule_asks_for_it(
     assert f"Placet has looked at {staff.role} at shop" in text
     assert "and Placet never gave it" in text
     assert "asks" not in text
+
+
+async def test_a_role_that_is_listed_no_more_is_told_to_who_administers_placet(
+    office: Office, staff: Staff
+) -> None:
+    await in_force(office)
+    path = office.settings.policies / "access-roles.yaml"
+    text = path.read_text(encoding="utf-8").replace(f"role: '{staff.role}'", "role: other_role")
+    path.write_text(text, encoding="utf-8")
+    people = office.settings.policies / "directory.yaml"
+    named = people.read_text(encoding="utf-8").replace("[executive]", "[executive, placet-admin]")
+    people.write_text(named, encoding="utf-8")
+    staff.take_away(staff.alice)
+    await check(office, {"notify": True})
+
+    async def told() -> bool:
+        texts = [file.read_text() for file in office.settings.notices.glob("*access_differs*")]
+        return any("To: Grace" in text and staff.role in text for text in texts)
+
+    await eventually(told, "the administrator to be written to")
+
+
+async def test_the_schedule_of_the_documentation_runs_the_check(
+    office: Office, staff: Staff, temporal_address: str
+) -> None:
+    staff.run("grant {} to {}", staff.role, staff.dan)
+    guide = Path(__file__).parents[2] / "docs" / "access.md"
+    found = re.search(r"^temporal schedule create .*$", guide.read_text("utf-8"), re.MULTILINE)
+    assert found is not None
+    queue = office.settings.task_queue
+    told = found[0].replace("--task-queue placet", f"--task-queue {queue}")
+    told = told.replace("--schedule-id access-check", f"--schedule-id {queue}")
+    for command in (told, f"temporal schedule trigger --schedule-id {queue}"):
+        _, *arguments = shlex.split(command)
+        process = await asyncio.create_subprocess_exec(
+            find_temporal(), *arguments, "--address", temporal_address
+        )
+        assert await process.wait() == 0
+
+    async def written() -> bool:
+        return bool([*office.settings.notices.glob("*access_differs*")])
+
+    await eventually(written, "the owners to be written to")
+    await office.client.get_schedule_handle(queue).delete()
+
+
+@pytest.mark.usefixtures("office")
+async def test_a_check_that_cannot_be_made_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: Any) -> Any:
+        raise ConflictError("the books are closed")
+
+    monkeypatch.setattr("activities.access_check.reconcile", broken)
+    with pytest.raises(UnavailableError, match="the check failed: the books are closed"):
+        await check_grants(20, json=False)
 
 
 async def test_nobody_is_written_to_otherwise(office: Office, staff: Staff) -> None:
