@@ -25,6 +25,8 @@ _LATER = {
     HTTPStatus.TOO_EARLY,
     HTTPStatus.TOO_MANY_REQUESTS,
 }
+_NO_ADDRESS = (httpx.InvalidURL, UnicodeError, ExceptionGroup)
+"""What a name of no host, or a port beyond 65535, comes to."""
 _HEADERS = {"content-type": "application/json", "user-agent": "placet"}
 
 
@@ -72,9 +74,10 @@ class Receiver:
             ):
                 # The body is not read: it says nothing that counts, and could be endless.
                 status = answer.status_code
-        except (httpx.HTTPError, TimeoutError) as error:
+        except (httpx.HTTPError, TimeoutError, *_NO_ADDRESS) as error:
             raise UnavailableError(
-                f"{self.url} does not answer ({type(error).__name__}); check that it runs"
+                f"{self.url} does not answer ({type(error).__name__}); check that it runs, and "
+                "that this is its address"
             ) from None
         if status in _LATER or answer.is_server_error:
             raise UnavailableError(f"{self.url} answers {status}; look at its log")

@@ -45,7 +45,7 @@ class Span(NamedTuple):
         match = _SPAN.match(text)
         days, hours, minutes = (int(part or 0) for part in match.groups()) if match else (0, 0, 0)
         if days + hours + minutes == 0:
-            message = f"'{text}' is no length of time; write 2d, 4h, 90m or 1d4h"
+            message = f"'{text:.40}' is no length of time; write 2d, 4h, 90m or 1d4h"
             raise ValueError(message)
         return cls(days, hours * 60 + minutes)
 

@@ -65,6 +65,12 @@ async def test_a_server_that_refuses_or_is_away_is_told_apart(hook: Hook) -> Non
         await away.revoke(GIVEN)
 
 
+@pytest.mark.parametrize("url", ["http://127.0.0.1:99999/doors", "http://xn--/", "http://../"])
+async def test_what_is_no_address_of_a_server_is_away(hook: Hook, url: str) -> None:
+    with pytest.raises(UnavailableError, match="check that it runs, and that this is its address"):
+        await WebhookAccess(url, hook.secret).grant(GIVEN)
+
+
 def test_a_secret_that_is_none_is_refused() -> None:
     with pytest.raises(ValueError, match=r"bytes|base64|padding"):
         WebhookAccess("https://doors.example.com", "whsec_c2hvcnQ=")

@@ -221,6 +221,11 @@ async def test_what_cannot_be_granted_is_refused_with_its_field(
     assert said in line
 
 
+async def test_what_is_said_of_an_endless_duration_is_short() -> None:
+    (line,) = await refusal(**{"hours": None, "for": "1h" * 50_000})
+    assert len(line) < 200
+
+
 async def test_what_is_no_object_is_refused() -> None:
     for door, pipeline in ((access.DOOR, "access"), (access_review.DOOR, "access-review")):
         with pytest.raises(InvalidInputError, match="it is not a JSON object"):
