@@ -50,12 +50,18 @@ def staff(postgres: Cluster) -> Iterator[Staff]:
 
 
 @pytest.fixture
-async def granting_office(
+def closed_granting_office(
     closed_office: Office, staff: Staff, monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[Office]:
-    """Give an office with a worker that can grant them."""
+) -> Office:
+    """Give an office that can grant them once the test starts its worker."""
     monkeypatch.setenv(VARIABLE, staff.granter_url)
     folder = policies_for(staff, closed_office.settings.home / "policies")
     closed_office.settings = closed_office.settings.model_copy(update={"policies": folder})
-    async with closed_office.worker():
-        yield closed_office
+    return closed_office
+
+
+@pytest.fixture
+async def granting_office(closed_granting_office: Office) -> AsyncIterator[Office]:
+    """Give an office with a worker that can grant them."""
+    async with closed_granting_office.worker():
+        yield closed_granting_office

@@ -1,3 +1,4 @@
+import asyncio
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -88,6 +89,22 @@ async def test_a_role_is_there_for_its_time_and_then_gone(office: Office, staff:
     assert await effect(office, handle) == "ended"
     kinds = await office.kinds(handle)
     assert kinds[-3:] == ["effect:run:done", "timer:effect:over", "effect:run:ended"]
+
+
+async def test_it_is_gone_also_when_no_worker_was_there_at_its_time(
+    closed_granting_office: Office, staff: Staff
+) -> None:
+    office = closed_granting_office
+    async with office.worker():
+        handle = await in_force(office)
+    skipping = asyncio.create_task(office.skip(handle, days=20))
+    await eventually(lambda: office.timer_fired(handle), "its time to come without a worker")
+    assert staff.has(staff.alice)
+    async with office.worker():
+        result = await office.result(handle)
+    skipping.cancel()
+    assert result.effect == "ended"
+    assert not staff.has(staff.alice)
 
 
 async def test_what_is_rejected_is_not_given(office: Office, staff: Staff) -> None:
@@ -301,6 +318,28 @@ async def test_a_broken_glass_lasts_no_longer_than_permitted_also_when_it_was_ri
     result = await over(office, handle, hours=5)
     assert result.effect == "ended"
     assert not staff.has(staff.alice)
+
+
+async def test_who_breaks_the_glass_again_is_told_on_and_reviewed_again(
+    office: Office, staff: Staff
+) -> None:
+    first, review = await broken(office)
+    second, again = await broken(office, reason="It takes longer")
+    assert office.mail.kinds().count("glass_broken") == 2
+    await office.decide(review, "reject", FRANK, reason="there was no need")
+    result = await office.result(first)
+    assert result.summary is not None
+    assert result.summary.endswith(f"the account keeps it by {second.id}")
+    assert staff.has(staff.alice)
+    await office.decide(again, "reject", FRANK, reason="nor again")
+    await office.result(second)
+    assert not staff.has(staff.alice)
+
+
+async def test_a_glass_is_not_broken_for_what_is_in_force_already(office: Office) -> None:
+    handle = await in_force(office)
+    code, why = await office.refusal(handle, "break_glass", HEIDI, reason="once more")
+    assert (code, "came too late" in why) == ("late", True)
 
 
 async def test_only_those_whom_the_policy_names_break_the_glass(
