@@ -7,6 +7,7 @@ import pytest
 from placet.domain.orders import CaseResult
 from tests.access.listed import VARIABLE, catalogue
 from tests.access.staff import Staff
+from tests.workflows.documented import documented, temporal
 from tests.workflows.office import Handle, Office, eventually
 
 ALICE, BOB, CAROL = "alice@example.com", "bob@example.com", "carol@example.com"
@@ -103,6 +104,20 @@ async def test_it_is_gone_also_when_no_worker_was_there_at_its_time(
     async with office.worker():
         result = await office.result(handle)
     skipping.cancel()
+    assert result.effect == "ended"
+    assert not staff.has(staff.alice)
+
+
+async def test_what_was_terminated_in_temporal_goes_on_and_ends_when_it_is_reset(
+    office: Office, staff: Staff, temporal_address: str
+) -> None:
+    handle = await in_force(office)
+    await handle.terminate("by mistake")
+    command = documented("temporal workflow reset")
+    command = command.replace("access-figures-march-1f", handle.id)
+    await temporal(command, temporal_address)
+    again: Handle = office.client.get_workflow_handle(handle.id, result_type=CaseResult)
+    result = await over(office, again, hours=9)
     assert result.effect == "ended"
     assert not staff.has(staff.alice)
 

@@ -1,8 +1,4 @@
-import asyncio
 import json
-import re
-import shlex
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,9 +9,9 @@ from placet.cli.codes import Code, StopError
 from placet.cli.granting import check_grants
 from placet.domain.errors import ConflictError, UnavailableError
 from placet.domain.reconciling import CheckReport
-from placet.local.binaries import find_temporal
 from tests.access.listed import VARIABLE, catalogue
 from tests.access.staff import Staff
+from tests.workflows.documented import documented, temporal
 from tests.workflows.office import Office, eventually
 from tests.workflows.test_access import NOBODY, in_force
 
@@ -137,18 +133,12 @@ async def test_the_schedule_of_the_documentation_runs_the_check(
     office: Office, staff: Staff, temporal_address: str
 ) -> None:
     staff.run("grant {} to {}", staff.role, staff.dan)
-    guide = Path(__file__).parents[2] / "docs" / "access.md"
-    found = re.search(r"^temporal schedule create .*$", guide.read_text("utf-8"), re.MULTILINE)
-    assert found is not None
     queue = office.settings.task_queue
-    told = found[0].replace("--task-queue placet", f"--task-queue {queue}")
+    told = documented("temporal schedule create")
+    told = told.replace("--task-queue placet", f"--task-queue {queue}")
     told = told.replace("--schedule-id access-check", f"--schedule-id {queue}")
-    for command in (told, f"temporal schedule trigger --schedule-id {queue}"):
-        _, *arguments = shlex.split(command)
-        process = await asyncio.create_subprocess_exec(
-            find_temporal(), *arguments, "--address", temporal_address
-        )
-        assert await process.wait() == 0
+    await temporal(told, temporal_address)
+    await temporal(f"temporal schedule trigger --schedule-id {queue}", temporal_address)
 
     async def written() -> bool:
         return bool([*office.settings.notices.glob("*access_differs*")])
