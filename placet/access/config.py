@@ -49,7 +49,7 @@ def load_roles(folder: Path) -> RoleCatalogue:
 
 
 def strangers(folder: Path, directory: Directory) -> Iterator[tuple[Problem, str]]:
-    """Yield the accounts of whom the directory knows nobody, each with a line that has its place.
+    """Yield accounts and owners whom the directory does not know, each with a line for its place.
 
     Raises:
         FileError: The catalogue has mistakes; each has its place.

@@ -1,15 +1,11 @@
 """List the catalogue of data sets, and hold it against what it speaks of."""
 
-from collections.abc import Iterator
-
 from placet.cli import world
 from placet.cli.codes import Code
 from placet.cli.console import as_json, out, say, table
 from placet.digest import digest
-from placet.domain.catalogue import Entry
+from placet.domain.catalogue import Entry, owned_by_nobody
 from placet.domain.errors import UnavailableError
-from placet.domain.people import Directory
-from placet.domain.problems import suggestion
 from placet.settings import Settings
 from placet.sources.catalogue import load_catalogue
 from placet.sources.postgres import PostgresSources
@@ -69,7 +65,7 @@ async def check_datasets(*, json: bool) -> int:
     sources = PostgresSources()
     wrong = away = 0
     for entry in catalogue.entries:
-        problems = list(_owners(entry, people))
+        problems = [text for _, text in owned_by_nobody(entry.dataset.owner, people)]
         try:
             problems += await sources.check(entry)
         except UnavailableError as error:
@@ -82,24 +78,6 @@ async def check_datasets(*, json: bool) -> int:
     verdict = "wrong" if wrong else "not all checked" if away else "sound"
     say(f"{verdict}: {count} data set{'' if count == 1 else 's'}")
     return Code.INVALID if wrong else Code.UNREACHABLE if away else Code.OK
-
-
-def _owners(entry: Entry, people: Directory) -> Iterator[str]:
-    """Yield owners whom the directory does not have."""
-    for owner in entry.dataset.owner:
-        known: list[str] = []
-        if owner.person is not None:
-            found = people.resolve(owner.person)
-            there = found is not None and found.active
-        elif owner.role is not None:
-            known = [role for person in people.people for role in person.roles]
-            there = bool(people.with_role(owner.role))
-        else:
-            known = [group for person in people.people for group in person.groups]
-            there = bool(people.members_of(str(owner.group)))
-        if not there:
-            near = suggestion(str(owner.role or owner.group), known)
-            yield f"its owner, {owner}, is nobody in the directory{near}"
 
 
 def _tell(entry: Entry, severity: str, message: str, *, json: bool) -> None:

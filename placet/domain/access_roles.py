@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field, JsonValue, model_validator
 
 from placet.domain.base import Model
 from placet.domain.calendar import Duration
-from placet.domain.catalogue import Owner
+from placet.domain.catalogue import Owner, owned_by_nobody
 from placet.domain.errors import InvalidInputError, NotFoundError
 from placet.domain.grants import Membership
 from placet.domain.people import Directory, Person
@@ -226,6 +226,9 @@ class RoleCatalogue(Model):
                 if directory.get(person) is None:
                     text = f"nobody has the id '{person}'{suggestion(person, ids)}"
                     yield Problem(("targets", name, "accounts", person), text)
+        for name, role in self.roles.items():
+            for place, text in owned_by_nobody(role.owner, directory):
+                yield Problem(("roles", name, "owner", place), text)
 
 
 def _identifier(path: tuple[str, ...], name: str) -> Iterator[Problem]:

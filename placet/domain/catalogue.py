@@ -4,7 +4,7 @@ It is YAML in ``policies/datasets.yaml``; ``placet.sources`` reads it with line 
 errors. Nobody's request holds SQL: it names a data set, columns and filters that stand here.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, model_validator
@@ -13,9 +13,11 @@ from placet.domain.base import Model
 from placet.domain.calendar import Duration
 from placet.domain.errors import NotFoundError
 from placet.domain.filters import ColumnName, RowRule
+from placet.domain.people import Directory
 from placet.domain.plan import Selector
 from placet.domain.policy import Label, Name, Reviewers
 from placet.domain.problems import Problem, suggestion
+from placet.domain.roster import named
 from placet.domain.variable import Variable
 
 MAX_COLUMNS = 200
@@ -32,6 +34,22 @@ def _is_owner(value: Selector) -> Selector:
 
 Owner = Annotated[Reviewers, AfterValidator(_is_owner)]
 """Somebody who answers for data: a person, a role or a group."""
+
+
+def owned_by_nobody(owners: Iterable[Selector], directory: Directory) -> Iterator[tuple[int, str]]:
+    """Yield the owners who are nobody, each with its place among them and what to say of it."""
+    for place, owner in enumerate(owners):
+        if named((owner,), directory):
+            continue
+        people = directory.people
+        if owner.role is not None:
+            near = suggestion(owner.role, (role for each in people for role in each.roles))
+        elif owner.group is not None:
+            near = suggestion(owner.group, (group for each in people for group in each.groups))
+        else:
+            near = ""
+        yield place, f"its owner, {owner}, is nobody in the directory{near}"
+
 
 TableName = Annotated[str, Field(pattern=rf"^{_PART}\.{_PART}$")]
 """A table or a view with its schema, such as ``shop.customer``."""

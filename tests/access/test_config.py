@@ -106,6 +106,16 @@ def test_accounts_of_who_is_not_in_the_directory_are_found(tmp_path: Path) -> No
     assert line.endswith("nobody has the id 'alicia'; did you mean 'alice'?")
 
 
+def test_an_owner_who_is_nobody_is_found(tmp_path: Path) -> None:
+    path = tmp_path / "access-roles.yaml"
+    path.write_text(GOOD.replace("role: data-owner", "role: data-ownr"))
+    ((_, line),) = strangers(tmp_path, PEOPLE)
+    assert line.startswith(f"{path}:")
+    assert line.endswith(
+        "its owner, role data-ownr, is nobody in the directory; did you mean 'data-owner'?"
+    )
+
+
 def test_only_what_people_approve_of_makes_another_digest() -> None:
     first = digest(roles().entry("reporting").frozen())
     same = GOOD.replace("alice_db}", "alice_db, dan: dan_db}").replace("[robot]", "[robot, other]")
