@@ -4,13 +4,13 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from psycopg import AsyncConnection
-from psycopg.errors import DataError
+from psycopg.errors import DataError, IntegrityError, UndefinedFunction
 from psycopg.rows import DictRow
-from psycopg.sql import SQL, Placeholder
+from psycopg.sql import SQL
 
 from placet.domain.catalogue import Entry
 from placet.domain.errors import ConflictError, InvalidInputError
-from placet.domain.filters import Filter, Op
+from placet.domain.filters import Filter
 from placet.domain.problems import suggestion
 from placet.sources import sql
 from placet.sources.relation import ColumnType, Relation
@@ -45,7 +45,7 @@ async def relation_of(connection: Reading, entry: Entry) -> Relation:
         )
     oid = found[0]["oid"]
     types = {
-        row["name"]: ColumnType(row["type"], _letter(row["category"]))
+        row["name"]: ColumnType(row["type"], row["bare"], _letter(row["category"]))
         for row in await _rows(connection, sql.COLUMNS, {"oid": oid})
     }
     missing = [name for name in entry.dataset.all_columns if name not in types]
@@ -89,10 +89,10 @@ async def refuse_unreadable(
         )
 
 
-async def refuse_uncastable(
+async def refuse_incomparable(
     connection: Reading, relation: Relation, filters: Sequence[Filter], where: str = "filters"
 ) -> None:
-    """Make sure that Postgres takes the values of filters as values of their columns.
+    """Make sure that Postgres can compare columns with the values of filters.
 
     Args:
         connection: In a transaction.
@@ -104,18 +104,22 @@ async def refuse_uncastable(
         InvalidInputError: It does not; the message names the filter.
     """
     for place, each in enumerate(filters):
-        if each.value is None or each.op is Op.STARTS_WITH:
-            continue
-        kind = relation.types[each.column]
-        statement = SQL("select {}::{}[]").format(Placeholder(), kind.sql)
+        kind, only = relation.types[each.column].name, relation.only(each)
+        # No row is looked at, but Postgres reads the values, and finds out how to compare.
+        statement = SQL("select from {} where {} limit 0").format(relation.name, only.condition)
         try:
-            # A savepoint: the transaction goes on after a value that was refused.
+            # A savepoint: the transaction goes on after what was refused.
             async with connection.transaction():
-                await connection.execute(statement, [list(each.values)])
-        except DataError:
+                await connection.execute(statement, only.values)
+        except (DataError, IntegrityError):
             raise InvalidInputError(
-                f"{where}[{place}].value: {each.words()}, but '{each.column}' is {kind.name}; "
+                f"{where}[{place}].value: {each.words()}, but '{each.column}' is {kind}; "
                 "write a value of that type as Postgres does"
+            ) from None
+        except UndefinedFunction:
+            raise InvalidInputError(
+                f"{where}[{place}].op: '{each.column}' is {kind}, which Postgres does not compare "
+                f"by '{each.op}'; take another op, or a view with a column that it compares"
             ) from None
 
 

@@ -28,6 +28,8 @@ _CANCELED = "57014"
 _TOO_LONG = {_CANCELED, "55P03"}
 _GONE = {"42P01", "42703", "3F000"}
 _NOT_ALLOWED = {"42501", "25006"}
+_NEVER = {"0A", "42", "54", "P0"}
+"""Families of what will not be otherwise the next time, such as a view whose function raises."""
 
 
 def source_url(variable: str, environment: Mapping[str, str] | None = None) -> str:
@@ -51,7 +53,7 @@ def source_url(variable: str, environment: Mapping[str, str] | None = None) -> s
 
 
 def connection_options(url: str, **more: Any) -> dict[str, Any]:
-    """Return what ``psycopg`` connects to a source with; what the URL says wins."""
+    """Return what ``psycopg`` connects to a source with; what the URL says wins, but for UTF-8."""
     told = conninfo.conninfo_to_dict(url)
     ours = {
         **VANISHED,
@@ -61,7 +63,9 @@ def connection_options(url: str, **more: Any) -> dict[str, Any]:
         "password": "",
         **more,
     }
-    return {**ours, **told}
+    # Filters are written into the statement that copies, and are to mean there what they meant when
+    # rows were counted.
+    return {**ours, **told, "client_encoding": "UTF8"}
 
 
 @asynccontextmanager
@@ -130,6 +134,11 @@ def _translated(variable: str, error: psycopg.Error) -> PlacetError:
         return UnavailableError(
             f"the source of {variable} took too long ({state}); it is tried again: narrow the "
             "filters, add an index, or end what locks the table"
+        )
+    if state[:2] in _NEVER:
+        return InvalidInputError(
+            f"the source of {variable} cannot do what it is asked for ({state}); correct the data "
+            "set's table or view, or what is asked of it"
         )
     if state[:2] in {"22", "23"}:
         return ConflictError(

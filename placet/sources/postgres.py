@@ -20,7 +20,7 @@ from placet.sources.copying import Copying, copying_of
 from placet.sources.deleting import deleting, refuse_role
 from placet.sources.looking import (
     Reading,
-    refuse_uncastable,
+    refuse_incomparable,
     refuse_unreadable,
     refuse_writers,
     relation_of,
@@ -118,8 +118,8 @@ class PostgresSources:
         relation = await relation_of(connection, entry)
         await refuse_writers(connection, entry, relation)
         await refuse_unreadable(connection, entry, relation, entry.dataset.all_columns)
-        await refuse_uncastable(connection, relation, entry.dataset.rows, f"{entry.name}.rows")
-        await refuse_uncastable(connection, relation, filters)
+        await refuse_incomparable(connection, relation, entry.dataset.rows, f"{entry.name}.rows")
+        await refuse_incomparable(connection, relation, filters)
         return relation
 
 

@@ -15,16 +15,21 @@ class ColumnType(NamedTuple):
 
     Attributes:
         name: As ``format_type`` of Postgres writes it, such as ``character varying(80)``.
+        bare: Likewise, without its length or precision, such as ``character varying``.
         category: Its one-letter category in ``pg_type``, such as N for numbers and S for text.
     """
 
     name: str
+    bare: str
     category: str
 
     @property
     def sql(self) -> SQL:
-        """Return the type for a cast; Postgres itself wrote and quoted it."""
-        return SQL(self.name)
+        """Return the type for a cast; Postgres itself wrote and quoted it.
+
+        Bare: a cast to ``varchar(2)`` makes DE of DEATH, and would select what nobody asked for.
+        """
+        return SQL(self.bare)
 
 
 class Where(NamedTuple):
@@ -71,6 +76,10 @@ class Relation:
     def asked(self, filters: Sequence[Filter]) -> Where:
         """Return the conditions of a request alone."""
         return self._where("filter", filters)
+
+    def only(self, asked: Filter) -> Where:
+        """Return one condition by itself."""
+        return self._where("only", (asked,))
 
     def _where(self, prefix: str, filters: Iterable[Filter]) -> Where:
         conditions: list[Composable] = []

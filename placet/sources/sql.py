@@ -10,7 +10,7 @@ select c.oid::integer as oid
 
 COLUMNS = """
 select a.attname as name, pg_catalog.format_type(a.atttypid, a.atttypmod) as type,
-       t.typcategory as category
+       pg_catalog.format_type(a.atttypid, -1) as bare, t.typcategory as category
   from pg_catalog.pg_attribute a
   join pg_catalog.pg_type t on t.oid = a.atttypid
  where a.attrelid = %(oid)s::oid and a.attnum > 0 and not a.attisdropped
@@ -24,12 +24,15 @@ select a.attname as name
    and not pg_catalog.has_column_privilege(a.attrelid, a.attnum, 'select')
 """
 
-# What a role may do counts, and what a role may do that it can turn into.
+# What a role may do counts, and what a role may do that it can turn into, or was before it turned
+# into this one. An owner may give itself what it has not.
 WRITERS = """
 select r.rolname as role
   from pg_catalog.pg_roles r
- where pg_catalog.pg_has_role(current_user, r.oid, 'member')
+ where (pg_catalog.pg_has_role(current_user, r.oid, 'member')
+        or pg_catalog.pg_has_role(session_user, r.oid, 'member'))
    and (r.rolsuper
+        or r.oid = (select c.relowner from pg_catalog.pg_class c where c.oid = %(oid)s::oid)
         or pg_catalog.has_table_privilege(
                r.oid, %(oid)s::oid, 'insert, update, delete, truncate')
         or pg_catalog.has_any_column_privilege(r.oid, %(oid)s::oid, 'insert, update'))

@@ -7,6 +7,7 @@ from psycopg.sql import SQL, Identifier
 
 from placet.domain.catalogue import Entry
 from placet.domain.errors import InvalidInputError, UnavailableError
+from placet.domain.export import Format
 from placet.domain.filters import Filter
 from placet.sample.preparing import prepare
 from placet.sources.catalogue import load_catalogue
@@ -15,6 +16,7 @@ from placet.sources.opening import NotNamedError
 from placet.sources.postgres import PostgresSources
 from tests.conftest import Sample
 from tests.policy.example import SHIPPED
+from tests.support.postgres import Cluster
 
 CUSTOMERS = load_catalogue(SHIPPED).entry("customers")
 
@@ -72,6 +74,118 @@ async def test_a_value_of_another_type_names_its_filter(sample: Sample) -> None:
         await PostgresSources(sample.environment).survey(CUSTOMERS, ["id"], asked)
 
 
+@pytest.fixture
+def things(sample: Sample) -> Entry:
+    """Give a data set of one row with columns of many types."""
+    with psycopg.connect(sample.admin_url) as connection:
+        connection.execute("create domain shop.code as text check (value <> 'bad')")
+        connection.execute(
+            "create table shop.thing (short varchar(2), fixed char(2), price numeric(8, 2), "
+            "told json, list integer[], code shop.code)"
+        )
+        connection.execute(
+            "insert into shop.thing values ('DE', 'DE', 1.01, '{}', '{1,2}', 'good')"
+        )
+        connection.execute("grant select on shop.thing to sample_reader")
+    column = CUSTOMERS.dataset.columns["id"]
+    columns = dict.fromkeys(("short", "fixed", "price", "told", "list", "code"), column)
+    return changed(table="shop.thing", columns=columns, key=(), rows=(), filters=None, delete=None)
+
+
+@pytest.mark.parametrize(
+    ("asked", "rows"),
+    [
+        # As values of the very type of the column they would be DE and 1.01.
+        (by("short", "eq", "DEATH"), 0),
+        (by("short", "in", ["DEATH", "XY"]), 0),
+        (by("fixed", "eq", "DEATH"), 0),
+        (by("price", "eq", "1.014"), 0),
+        (by("short", "eq", "DE"), 1),
+        (by("fixed", "in", ["DE"]), 1),
+        (by("price", "eq", "1.010"), 1),
+        (by("list", "eq", "{1,2}"), 1),
+        (by("told", "not_null"), 1),
+        (by("told", "starts_with", "{"), 1),
+    ],
+)
+async def test_a_value_is_compared_as_it_was_written(
+    sample: Sample, things: Entry, asked: Filter, rows: int
+) -> None:
+    sources = PostgresSources(sample.environment)
+    assert (await sources.survey(things, ["short"], [asked])).rows == rows
+    async with sources.selected(things, ["short"], [asked], Format.CSV) as selected:
+        copied = b"".join([chunk.data for chunk in selected.chunks()])
+    assert len(copied.splitlines()) == rows + 1
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        (
+            by("told", "eq", "{}"),
+            r"filters\[0\]\.op: 'told' is json, which Postgres does not compare",
+        ),
+        (by("list", "in", ["{1,2}"]), r"filters\[0\]\.op: 'list' is integer\[\]"),
+        (by("list", "eq", "1"), r"filters\[0\]\.value: .* but 'list' is integer\[\]"),
+        (by("code", "eq", "bad"), r"filters\[0\]\.value: .* but 'code' is shop\.code"),
+    ],
+)
+async def test_what_cannot_be_compared_names_its_filter(
+    sample: Sample, things: Entry, asked: Filter, said: str
+) -> None:
+    with pytest.raises(InvalidInputError, match=said):
+        await PostgresSources(sample.environment).survey(things, ["short"], [asked])
+
+
+async def test_a_view_that_fails_is_not_waited_for_and_its_words_are_not_repeated(
+    sample: Sample,
+) -> None:
+    with psycopg.connect(sample.admin_url) as connection:
+        connection.execute(
+            "create function shop.fail(text) returns text language plpgsql as "
+            "$$ begin raise exception 'no %', $1; end $$"
+        )
+        connection.execute(
+            "create view shop.sad as select shop.fail(name) as id from shop.customer"
+        )
+        connection.execute("grant select on shop.sad to sample_reader")
+    entry = changed(
+        table="shop.sad", columns={"id": CUSTOMERS.dataset.columns["id"]}, key=(), rows=(),
+        filters=None, delete=None,
+    )  # fmt: skip
+    with pytest.raises(
+        InvalidInputError, match=r"cannot do what it is asked for \(P0001\)"
+    ) as told:
+        await PostgresSources(sample.environment).survey(entry, ["id"], [])
+    assert "Adler" not in str(told.value)
+
+
+@pytest.mark.usefixtures("sample")
+async def test_a_source_with_another_encoding_copies_the_rows_that_it_counted(
+    postgres: Cluster,
+) -> None:
+    with psycopg.connect(postgres.url(), autocommit=True) as connection:
+        connection.execute("drop database if exists old")
+        connection.execute(
+            "create database old template template0 encoding 'LATIN1' lc_collate 'C' lc_ctype 'C'"
+        )
+    with psycopg.connect(postgres.url("old"), autocommit=True) as connection:
+        connection.execute("create schema shop")
+        connection.execute("create table shop.town (id text)")
+        connection.execute("insert into shop.town values ('Köln'), ('Bonn')")
+        connection.execute("grant usage on schema shop to sample_reader")
+        connection.execute("grant select on shop.town to sample_reader")
+    entry = changed(
+        table="shop.town", columns={"id": CUSTOMERS.dataset.columns["id"]}, key=(), rows=(),
+        filters=None, delete=None,
+    )  # fmt: skip
+    sources = PostgresSources({"PLACET_SAMPLE_READ_URL": postgres.url("old", "sample_reader")})
+    asked = [by("id", "eq", "Köln")]
+    async with sources.selected(entry, ["id"], asked, Format.CSV) as selected:
+        assert selected.rows == 1
+        assert b"".join([chunk.data for chunk in selected.chunks()]).decode() == "id\nKöln\n"
+
+
 async def test_a_source_that_nobody_named_says_which_variable_to_set() -> None:
     sources = PostgresSources({})
     with pytest.raises(NotNamedError, match="set PLACET_SAMPLE_READ_URL for the workers"):
@@ -104,7 +218,32 @@ def _as_member_of_a_writer(sample: Sample) -> str:
     return sample.environment["PLACET_SAMPLE_READ_URL"].replace("sample_reader", "sly_reader")
 
 
-@pytest.mark.parametrize("url", [_as_superuser, _as_deleter, _as_member_of_a_writer])
+def _as_superuser_in_disguise(sample: Sample) -> str:
+    return psycopg.conninfo.make_conninfo(sample.admin_url, options="-crole=sample_reader")
+
+
+def _as_owner_without_rights(sample: Sample) -> str:
+    with psycopg.connect(sample.admin_url, autocommit=True) as connection:
+        connection.execute("create role sly_owner login in role sample_reader")
+        database = SQL("grant connect on database {} to sly_owner")
+        connection.execute(database.format(Identifier(connection.info.dbname)))
+        connection.execute("alter table shop.customer owner to sly_owner")
+        connection.execute(
+            "revoke insert, update, delete, truncate on shop.customer from sly_owner"
+        )
+    return sample.environment["PLACET_SAMPLE_READ_URL"].replace("sample_reader", "sly_owner")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        _as_superuser,
+        _as_deleter,
+        _as_member_of_a_writer,
+        _as_superuser_in_disguise,
+        _as_owner_without_rights,
+    ],
+)
 async def test_a_role_that_could_write_is_refused(
     sample: Sample, url: Callable[[Sample], str]
 ) -> None:
