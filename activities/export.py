@@ -7,6 +7,7 @@ next, which sweeps what was left; one that died after the rename is only recorde
 
 import asyncio
 import hashlib
+import json
 import time
 import uuid
 from collections.abc import Callable, Coroutine
@@ -25,6 +26,7 @@ from placet.domain.catalogue import Catalogue, Entry
 from placet.domain.errors import ConflictError, InvalidInputError, NotFoundError, UnavailableError
 from placet.domain.export import (
     ExportEntry,
+    ExportFile,
     ExportRequest,
     ExportResult,
     ExportRow,
@@ -54,6 +56,7 @@ class _Approved:
 
     Attributes:
         order: What the workflow asks for.
+        told: The request as JSON.
         request: The request.
         scope: What people were told.
         holder: This attempt.
@@ -61,6 +64,7 @@ class _Approved:
     """
 
     order: EffectOrder
+    told: dict[str, JsonValue]
     request: ExportRequest
     scope: Scope
     holder: str = field(default_factory=lambda: uuid.uuid4().hex)
@@ -94,11 +98,12 @@ class ExportActivities:
     async def export(self, order: EffectOrder) -> EffectResult:
         """Make the file of an approved export.
 
-        A cancellation stops it, and then there is no file.
+        A cancellation stops it, and then there is no file. Nor is there one when the number of rows
+        has changed too much: people are then asked again.
 
         Raises:
-            ApplicationError: What was approved is no longer true: the request, the catalogue or
-                the number of rows. Retryable, while the source or the disk is away.
+            ApplicationError: What was approved is no longer true: the request or the catalogue.
+                Retryable, while the source or the disk is away.
         """
         with permanent():
             approved = await self._approved(order)
@@ -140,32 +145,45 @@ class ExportActivities:
         content = await self._ledger.get_content(order.digest)
         _same("the stored request", hashlib.sha256(content).hexdigest(), order.digest)
         request = ExportRequest.model_validate_json(content, extra="ignore")
-        return _Approved(order, request, Scope.model_validate(order.plan.scope))
+        scope = Scope.model_validate(order.plan.scope)
+        return _Approved(order, json.loads(content), request, scope)
 
     async def _exported(self, approved: _Approved, known: ExportRow | None) -> EffectResult:
         order = approved.order
-        if known is not None and known.state is ExportState.STOPPED:
-            return await self._stopped(approved)
-        finished = await asyncio.to_thread(self._store.manifest, order.request_id)
-        if finished is not None and finished.permit == order.permit:
-            if order.stop and (known is None or known.state is ExportState.RUNNING):
-                return await self._stopped(approved)
+        if known is not None and known.state is not ExportState.RUNNING:
+            return await self._as_before(approved, known)
+        if known is not None:
             await self._begin(approved)
-            return await self._ready(approved, finished)
         if order.stop:
             return await self._stopped(approved)
-        entry = self._entry(approved.scope)
-        scope = approved.scope
-        async with self._sources.selected(
-            entry, scope.columns, approved.request.filters, scope.format
-        ) as selected:
-            _refuse_drift(scope, selected.rows)
-            await self._begin(approved)
-            try:
-                manifest = await self._made(approved, selected)
-            except StoppedError:
-                return await self._stopped(approved)
-        return await self._ready(approved, manifest)
+        finished = await asyncio.to_thread(self._finished, order)
+        if finished is None:
+            entry, scope = self._entry(approved.scope), approved.scope
+            async with self._sources.selected(
+                entry, scope.columns, approved.request.filters, scope.format
+            ) as selected:
+                if scope.drifted(selected.rows):
+                    return await self._drifted(approved, selected.rows)
+                await self._begin(approved)
+                try:
+                    finished = await self._made(approved, selected)
+                except StoppedError:
+                    return await self._stopped(approved)
+        return await self._ready(approved, finished.as_file)
+
+    async def _as_before(self, approved: _Approved, known: ExportRow) -> EffectResult:
+        """Say what came of an export that has ended, whatever has become of its file since.
+
+        Raises:
+            ConflictError: It has failed.
+        """
+        if known.file is not None:
+            return await self._ready(approved, known.file)
+        if known.state is ExportState.DRIFTED:
+            return await self._drifted(approved, known.rows or 0)
+        if known.state is ExportState.STOPPED:
+            return await self._stopped(approved)
+        raise ConflictError("it has failed, and nothing was exported; submit the request anew")
 
     def _entry(self, scope: Scope) -> Entry:
         """Return the data set, if the catalogue says of it what it said when people were asked.
@@ -208,11 +226,12 @@ class ExportActivities:
             written = await self._pumped(approved, selected, staging)
             manifest = _manifest(approved, selected, written)
             await asyncio.to_thread(_describe, staging, manifest)
-            await asyncio.to_thread(self._released, approved, staging, _from_thread())
+            return await asyncio.to_thread(
+                self._released, approved, staging, manifest, _from_thread()
+            )
         finally:
             # After it was released there is nothing of this name.
             await asyncio.to_thread(self._store.discard, staging)
-        return manifest
 
     async def _pumped(self, approved: _Approved, selected: Selected, staging: Staging) -> Written:
         """Write the file in a thread, and tell meanwhile how far it is.
@@ -259,30 +278,58 @@ class ExportActivities:
                 raise
             raise UnavailableError("the worker stops; another one makes the file anew") from None
 
-    def _released(self, approved: _Approved, staging: Staging, ask: "_Ask") -> None:
-        """Show the file, if no other attempt has taken over meanwhile; for a thread."""
+    def _released(
+        self, approved: _Approved, staging: Staging, manifest: Manifest, ask: "_Ask"
+    ) -> Manifest:
+        """Show the file, if no other attempt has taken over meanwhile; for a thread.
+
+        Returns:
+            What lies beside it. The attempt before may have shown its own in the very moment in
+            which this one took over: then it is that.
+        """
         order = approved.order
         with self._store.alone():
             if not ask(self._book.holds(order.permit, approved.holder)):
                 raise UnavailableError("another attempt makes the file now; this one is given up")
+            if (finished := self._finished(order)) is not None:
+                return finished
             self._store.release(staging, order.request_id)
+            return manifest
 
-    async def _ready(self, approved: _Approved, manifest: Manifest) -> EffectResult:
+    def _finished(self, order: EffectOrder) -> Manifest | None:
+        """Return what lies beside the whole file of this permit, if there is one; for a thread."""
+        found = self._store.manifest(order.request_id)
+        return found if found is not None and found.permit == order.permit else None
+
+    async def _ready(self, approved: _Approved, file: ExportFile) -> EffectResult:
         """Record that the file is there, until when; again it says the same."""
         order = approved.order
-        told = f"{rows_text(manifest.rows)} in {manifest.file}, {size_text(manifest.bytes)}"
+        told = f"{rows_text(file.rows)} in {file.name}, {size_text(file.bytes)}"
         facts: dict[str, JsonValue] = {
-            "file": manifest.file,
-            "rows": manifest.rows,
-            "bytes": manifest.bytes,
-            "sha256": manifest.sha256,
+            "file": file.name,
+            "rows": file.rows,
+            "bytes": file.bytes,
+            "sha256": file.sha256,
         }
-        event = order.in_force(manifest.expires_at).telling({"summary": told, **facts})
+        event = order.in_force(file.until).telling({"summary": told, **facts})
         ended = await self._book.end(
-            order.permit, approved.holder, ExportState.READY, manifest.as_file, [event]
+            order.permit, approved.holder, ExportState.READY, file, events=[event]
+        )
+        return EffectResult(summary=told, facts=facts, receipt=_last(ended), until=file.until)
+
+    async def _drifted(self, approved: _Approved, rows: int) -> EffectResult:
+        """Record that nothing is exported, and have people asked again; again it says the same."""
+        order = approved.order
+        await self._begin(approved)
+        await asyncio.to_thread(self._cleared, order)
+        told = _drift_text(approved.scope, rows)
+        facts: dict[str, JsonValue] = {"approved": approved.scope.rows, "rows": rows}
+        event = order.stopped.telling({"summary": told, **facts})
+        ended = await self._book.end(
+            order.permit, approved.holder, ExportState.DRIFTED, rows=rows, events=[event]
         )
         return EffectResult(
-            summary=told, facts=facts, receipt=_last(ended), until=manifest.expires_at
+            summary=told, facts=facts, stopped=True, again=approved.told, receipt=_last(ended)
         )
 
     async def _stopped(self, approved: _Approved) -> EffectResult:
@@ -298,28 +345,29 @@ class ExportActivities:
         return EffectResult(summary=told, stopped=True, receipt=_last(ended))
 
     async def _give_up(self, approved: _Approved) -> None:
-        """Record that an export that was begun has failed; there is no file of it."""
+        """Record that an export that this attempt has begun has failed; there is no file of it.
+
+        One that was overtaken leaves it to the other.
+        """
         order = approved.order
-        known = await self._book.rows(permit_id=order.permit)
-        if known and known[0].state is ExportState.RUNNING:
+        if await self._book.holds(order.permit, approved.holder):
             await asyncio.to_thread(self._cleared, order)
-            await self._begin(approved)
             await self._book.end(order.permit, approved.holder, ExportState.FAILED)
 
     def _cleared(self, order: EffectOrder) -> None:
         """Delete whatever attempts of this permit have left, also a whole file; for a thread."""
         with self._store.alone():
             self._store.sweep(order.permit)
-            found = self._store.manifest(order.request_id)
-            if found is not None and found.permit == order.permit:
+            if self._finished(order) is not None:
                 self._store.remove(order.request_id)
 
     def _removed(self, order: EndOrder) -> bool:
         """Delete the file, and say whether it was there; for a thread."""
         try:
             with self._store.alone():
+                there = self._store.remove(order.request_id)
                 self._store.sweep(order.permit)
-                return self._store.remove(order.request_id)
+                return there
         except OSError as error:
             raise unwritable(error) from error
 
@@ -405,17 +453,11 @@ def _describe(staging: Staging, manifest: Manifest) -> None:
             raise unwritable(error) from error
 
 
-def _refuse_drift(scope: Scope, rows: int) -> None:
-    """Make sure that there are as many rows as people were told, as far as the policy wants it.
-
-    Raises:
-        ConflictError: There are not.
-    """
-    if scope.drifted(rows):
-        raise ConflictError(
-            f"there are {rows_text(rows)} now, approved were {scope.rows or 0:,} (more or less "
-            f"{scope.tolerance:g} %); nothing is exported, submit the request anew"
-        )
+def _drift_text(scope: Scope, rows: int) -> str:
+    return (
+        f"there are {rows_text(rows)} now, approved were {scope.rows or 0:,} (more or less "
+        f"{scope.tolerance:g} %): nothing was exported, and people are asked again"
+    )
 
 
 def _gone_text(made: ExportRow, why: EndReason, *, was_there: bool) -> str:

@@ -217,13 +217,15 @@ class ExportBook(Protocol):
         """Consume a permit and record its export, or take over from who made it."""
         ...
 
-    async def end(
+    async def end(  # noqa: PLR0913 - each says another thing of one ending
         self,
         permit_id: str,
         holder: str,
         state: ExportState,
         file: ExportFile | None = None,
         events: Sequence[LedgerEvent] = (),
+        *,
+        rows: int | None = None,
     ) -> ExportResult:
         """End the making of a file, and append the events that say so, in one transaction."""
         ...

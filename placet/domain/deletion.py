@@ -12,6 +12,7 @@ from pydantic import BeforeValidator, Field, JsonValue, model_validator
 from placet.domain.base import Model, Stored
 from placet.domain.calendar import Duration
 from placet.domain.catalogue import Entry
+from placet.domain.data_rules import too_many
 from placet.domain.filters import Filter, Op
 from placet.domain.ledger import Hex64, Receipt, UtcInstant
 from placet.domain.people import MAX_ADDRESS
@@ -362,7 +363,7 @@ def drifted(approved: int, recount: Recount, tolerance: float) -> bool:
     Rows that have come count as much as rows that are gone, and neither makes up for the other.
     """
     changed = max(approved - recount.matching, recount.selected - recount.matching)
-    return changed * 100 > tolerance * approved
+    return too_many(changed, approved, tolerance)
 
 
 def outcome_text(row: DeletionRow) -> str:

@@ -7,6 +7,7 @@ from pydantic import BeforeValidator, Field, JsonValue, model_validator
 
 from placet.domain.base import Model, Stored
 from placet.domain.calendar import Duration, Span
+from placet.domain.data_rules import too_many
 from placet.domain.filters import ColumnName, Filter
 from placet.domain.ledger import Hex64, Receipt, UtcInstant
 from placet.domain.people import MAX_ADDRESS
@@ -187,7 +188,7 @@ class Scope(Stored):
     def drifted(self, rows: int) -> bool:
         """Say whether there are now more or fewer rows than the approval covers."""
         approved = self.rows or 0
-        return abs(rows - approved) * 100 > self.tolerance * approved
+        return too_many(abs(rows - approved), approved, self.tolerance)
 
 
 class Chunk(NamedTuple):
@@ -210,6 +211,8 @@ class ExportState(StrEnum):
     """The file was deleted, because its time was over or somebody took it back."""
     FAILED = "failed"
     STOPPED = "stopped"
+    DRIFTED = "drifted"
+    """There is no file: there were too many or too few rows by then, and people are asked again."""
 
 
 class ExportEntry(Stored):
@@ -249,7 +252,10 @@ class ExportFile(Stored):
 
 
 class ExportRow(Stored):
-    """An export as recorded; of a file only once there was one."""
+    """An export as recorded; of a file only once there was one.
+
+    ``rows`` is also that of a selection that had drifted.
+    """
 
     permit_id: str
     request: str
@@ -265,6 +271,11 @@ class ExportRow(Stored):
     sha256: Hex64 | None
     until: UtcInstant | None
     gone_at: UtcInstant | None
+
+    @property
+    def file(self) -> ExportFile | None:
+        """Return the file that was made, also when it is gone; None when there never was one."""
+        return ExportFile.model_validate(self, from_attributes=True) if self.name else None
 
 
 class ExportResult(Stored):

@@ -5,16 +5,19 @@
     exports/.store                 the directory's own name
     exports/.lock
     exports/.making-PERMIT-HOLDER/ what an attempt is making
+    exports/.leaving-CASE/         what is being deleted
     exports/CASE/                  a file and its manifest.json
 
 An attempt makes everything in a hidden directory of its own, durably, and renames that once. What a
-lost attempt has left is swept by the next one of the same permit, and by any other after a day.
+lost attempt has left is swept by the next one of the same permit, and by any other after a day. A
+file that is to go is renamed first; what a lost attempt has left of one is swept by any other.
 
 Calls do file work and wait for the disk: in asynchronous code call them in a thread.
 """
 
 import fcntl
 import hashlib
+import io
 import os
 import re
 import shutil
@@ -23,7 +26,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from pydantic import ValidationError
 
@@ -67,13 +70,26 @@ class Staging:
             )
         except OSError as error:
             raise unwritable(error) from error
-        # Nothing is held back: what is written is large already, and errors come where they belong.
-        with os.fdopen(descriptor, "wb", buffering=0) as file:
+        with _Whole(descriptor, "wb") as file:
             yield file
             try:
                 os.fsync(descriptor)
             except OSError as error:
                 raise unwritable(error) from error
+
+
+class _Whole(io.FileIO):
+    """A file that takes all it is given, or says why not.
+
+    Nothing is held back: what is written is large already, and errors come where they belong.
+    """
+
+    def write(self, data: Any, /) -> int:
+        """Write all of ``data``: a disk that is nearly full takes a part, and says so only next."""
+        left = memoryview(data)
+        while left:
+            left = left[super().write(left) :]
+        return len(data)
 
 
 class ExportStore:
@@ -101,8 +117,13 @@ class ExportStore:
             with self._locked():
                 if not path.exists():
                     new = path.with_name(".store.new")
-                    new.write_text(uuid.uuid4().hex, encoding="ascii")
+                    with new.open("w", encoding="ascii") as file:
+                        file.write(uuid.uuid4().hex)
+                        file.flush()
+                        # A name that a lost power line takes away would strand every file.
+                        os.fsync(file.fileno())
                     new.replace(path)
+                    _sync(self.root)
                 return path.read_text(encoding="ascii").strip()
         except OSError as error:
             raise unwritable(error) from error
@@ -130,8 +151,10 @@ class ExportStore:
         return Staging(directory)
 
     def discard(self, staging: Staging) -> None:
-        """Delete what an attempt has made."""
-        shutil.rmtree(staging.directory, ignore_errors=True)
+        """Delete what an attempt has made, unless it is released by now."""
+        # Alone: its thread may be about to release it, and what is half deleted must not be.
+        with suppress(OSError), self._locked():
+            shutil.rmtree(staging.directory, ignore_errors=True)
 
     @contextmanager
     def alone(self) -> Iterator[None]:
@@ -173,7 +196,10 @@ class ExportStore:
         return found if whole and found.case == case else None
 
     def sweep(self, permit: str) -> None:
-        """Delete what the attempts of a permit have left; call it ``alone``."""
+        """Delete what attempts of a permit have left, and what others did not finish deleting.
+
+        Call it ``alone``.
+        """
         self._sweep(permit)
 
     def remove(self, case: str) -> bool:
@@ -200,6 +226,9 @@ class ExportStore:
         return True
 
     def _sweep(self, permit: str) -> None:
+        # Files are deleted under the lock: whoever began with these has died.
+        for path in self.root.glob(f"{_LEAVING}*"):
+            shutil.rmtree(path)
         own = f"{_MAKING}{permit[:_SHOWN]}-"
         for path in self.root.glob(f"{_MAKING}*"):
             with suppress(FileNotFoundError):

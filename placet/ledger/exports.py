@@ -21,7 +21,7 @@ from placet.ledger.session import Session, append, consume, only_row, receipts_o
 MAX_ROWS = 1000
 """The most exports a list returns at once."""
 
-_NO_FILE: dict[str, None] = dict.fromkeys(("name", "rows", "bytes", "sha256", "until"))
+_NO_FILE: dict[str, int | None] = dict.fromkeys(("name", "rows", "bytes", "sha256", "until"))
 
 
 class PostgresExports(Session):
@@ -48,28 +48,31 @@ class PostgresExports(Session):
             export = await _export(connection, entry.permit_id)
         return ExportResult(first=first, export=export, receipts=receipts)
 
-    async def end(
+    async def end(  # noqa: PLR0913 - each says another thing of one ending
         self,
         permit_id: str,
         holder: str,
         state: ExportState,
         file: ExportFile | None = None,
         events: Sequence[LedgerEvent] = (),
+        *,
+        rows: int | None = None,
     ) -> ExportResult:
         """End the making of a file, and append the events that say so, in one transaction.
 
         Args:
             permit_id: Of which export.
             holder: The attempt that ends it.
-            state: ``ready``, with its file, or ``failed`` or ``stopped`` without.
+            state: ``ready``, with its file, or another without.
             file: What was made.
             events: What says so.
+            rows: With ``drifted``: how many there were.
 
         Raises:
             NotFoundError: The permit exports nothing.
             ConflictError: Another holder has taken over, or it has ended otherwise.
         """
-        made = file.model_dump() if file else _NO_FILE
+        made = file.model_dump() if file else _NO_FILE | {"rows": rows}
         values = {"permit_id": permit_id, "holder": holder, "state": state.value, **made}
         return await self._moved(sql.END_EXPORT, values, events)
 

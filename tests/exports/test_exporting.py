@@ -1,11 +1,8 @@
 """The activity: what was approved is made once, whole or not at all, and deleted in the end."""
 
 import asyncio
-import errno
 import hashlib
-import io
 import json
-import os
 import stat
 from collections.abc import Callable, Sequence
 from contextlib import asynccontextmanager
@@ -18,14 +15,16 @@ import pyrage  # type: ignore[import-untyped]
 import pytest
 from temporalio.exceptions import ApplicationError
 
+from activities.export import ExportActivities
 from placet.digest import canonical
 from placet.domain.catalogue import Catalogue
 from placet.domain.errors import UnavailableError
 from placet.domain.export import Chunk, ExportRequest, ExportState
-from placet.domain.orders import EffectResult
+from placet.domain.orders import EffectOrder, EffectResult
 from placet.domain.vocabulary import EndReason
 from placet.exports.store import ExportStore
 from placet.ledger import PostgresLedger
+from placet.sources.looking import MissingError
 from placet.sources.postgres import PostgresSources
 from tests.conftest import Sample
 from tests.exports.approved import (
@@ -41,6 +40,7 @@ from tests.exports.approved import (
     exporting,
     personal,
 )
+from tests.support.disk import small_disk
 from tests.support.waiting import eventually
 
 MINUTE = timedelta(minutes=1)
@@ -128,13 +128,11 @@ async def test_what_is_about_people_is_encrypted_to_its_recipient(
     [
         ("catalogue", "says something else of 'customers'"),
         ("dataset", "has no data set 'customers' any more"),
-        ("rows", "there are 470 rows now, approved were 480"),
     ],
 )
 async def test_what_is_no_longer_true_is_refused(
-    ledger: PostgresLedger, sample: Sample, tmp_path: Path, what: str, said: str
+    ledger: PostgresLedger, sources: PostgresSources, tmp_path: Path, what: str, said: str
 ) -> None:
-    sources = PostgresSources(sample.environment)
     order = await approved(ledger, sources, an_export())
     catalogue = CATALOGUE
     if what == "catalogue":
@@ -142,17 +140,38 @@ async def test_what_is_no_longer_true_is_refused(
         catalogue = CATALOGUE.model_copy(
             update={"datasets": {**CATALOGUE.datasets, "customers": entry}}
         )
-    elif what == "dataset":
-        catalogue = Catalogue()
     else:
-        with psycopg.connect(sample.admin_url) as connection:
-            connection.execute("delete from shop.customer where id between 30 and 39")
+        catalogue = Catalogue()
     activities = exporting(ledger, sources, tmp_path, lambda: catalogue)
     with pytest.raises(ApplicationError, match=said) as refused:
         await environment().run(activities.export, order)
     assert refused.value.non_retryable
     assert "effect:permit:consumed" not in kinds(await ledger.timeline(REQUEST))
     assert not (tmp_path / REQUEST).exists()
+
+
+@pytest.mark.rule(number=4)
+async def test_a_selection_that_has_changed_is_not_exported_and_asked_about_again(
+    ledger: PostgresLedger, sample: Sample, sources: PostgresSources, tmp_path: Path
+) -> None:
+    order = await approved(ledger, sources, an_export())
+    with psycopg.connect(sample.admin_url) as connection:
+        connection.execute("delete from shop.customer where id between 30 and 39")
+    result = await environment().run(exporting(ledger, sources, tmp_path).export, order)
+    assert result.stopped
+    assert result.again == json.loads(await ledger.get_content(order.digest))
+    assert result.summary.startswith("there are 470 rows now, approved were 480 (more or less 1 %)")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".lock", ".store"]
+    (row,) = await ledger.exports.rows(request=REQUEST)
+    assert (row.state, row.rows, row.file) == (ExportState.DRIFTED, 470, None)
+    story = kinds(await ledger.timeline(REQUEST))
+    assert story[-2:] == ["effect:permit:consumed", "effect:run:stopped"]
+
+    with psycopg.connect(sample.admin_url) as connection:
+        connection.execute("delete from shop.customer where id between 40 and 49")
+    again = await environment().run(exporting(ledger, sources, tmp_path).export, order)
+    assert again == result
+    assert kinds(await ledger.timeline(REQUEST)) == story
 
 
 async def test_a_few_rows_more_or_less_are_within_the_policys_tolerance(
@@ -233,27 +252,40 @@ async def test_a_source_that_goes_away_in_the_middle_leaves_nothing_and_is_tried
     assert result.facts["rows"] == 480
 
 
-async def test_a_full_disk_leaves_nothing_and_is_tried_again(
-    ledger: PostgresLedger,
-    sources: PostgresSources,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+async def test_a_disk_that_is_full_at_any_byte_leaves_nothing_and_is_tried_again(
+    ledger: PostgresLedger, sources: PostgresSources, tmp_path: Path
 ) -> None:
-    order = await approved(ledger, sources, personal())
+    # A manifest of several pages: a disk may have room for the first of them.
+    order = await approved(ledger, sources, an_export(purpose="\N{CRAB}" * 4000))
+    for number, kibibytes in enumerate(range(4, 128, 4)):
+        with small_disk(tmp_path / str(number), kibibytes) as disk:
+            told = await refused(exporting(ledger, sources, disk), order)
+            if told is None:
+                manifest = json.loads((disk / REQUEST / "manifest.json").read_text())
+                content = (disk / REQUEST / "customers.csv").read_bytes()
+                assert manifest["sha256"] == hashlib.sha256(content).hexdigest()
+                break
+            assert "no space left on device; make room" in told
+            assert {path.name for path in disk.iterdir()} <= {".lock", ".store", ".store.new"}
+    assert 20 < kibibytes < 124
 
-    class Full(io.FileIO):
-        def write(self, _: Any, /) -> int:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    with monkeypatch.context() as patched:
-        patched.setattr(
-            "placet.exports.store.os.fdopen", lambda number, *_, **__: Full(number, "wb")
-        )
-        with pytest.raises(UnavailableError, match="no space left on device; make room"):
-            await environment().run(exporting(ledger, sources, tmp_path).export, order)
-    assert sorted(path.name for path in tmp_path.iterdir()) == [".lock", ".store"]
-    result = await environment().run(exporting(ledger, sources, tmp_path).export, order)
-    assert result.facts["rows"] == 20
+async def refused(activities: ExportActivities, order: EffectOrder) -> str | None:
+    """Export, and return why that is not possible now; None when it is."""
+    try:
+        await environment().run(activities.export, order)
+    except UnavailableError as error:
+        return str(error)
+    return None
+
+
+def test_a_file_takes_all_it_is_given_or_says_why_not(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk", 64) as disk:
+        store = ExportStore(disk)
+        store.name()
+        staging = store.stage(PERMIT, "holder")
+        with pytest.raises(OSError, match="No space left"), staging.file("file") as file:
+            file.write(b"x" * 100_000)
 
 
 async def test_an_export_that_is_stopped_leaves_no_file(
@@ -309,6 +341,124 @@ async def test_an_attempt_that_was_overtaken_shows_no_file(
     assert not (tmp_path / REQUEST).exists()
     (row,) = await ledger.exports.rows(request=REQUEST)
     assert row.state is ExportState.STOPPED
+
+
+async def test_an_attempt_that_fails_after_another_has_taken_over_leaves_its_work_alone(
+    ledger: PostgresLedger, sources: PostgresSources, tmp_path: Path
+) -> None:
+    order = await approved(ledger, sources, an_export())
+    frozen, begun, wakes, ends = (asyncio.Event() for _ in range(4))
+    loop = asyncio.get_running_loop()
+
+    class Frozen:
+        @asynccontextmanager
+        async def selected(self, *_: Any) -> Any:
+            frozen.set()
+            await wakes.wait()
+            raise MissingError("the table is gone")
+            yield
+
+    def wait(_: Any) -> None:
+        loop.call_soon_threadsafe(begun.set)
+        asyncio.run_coroutine_threadsafe(ends.wait(), loop).result()
+
+    late: Any = Frozen()
+    other: Any = Interrupted(sources, wait)
+    async with asyncio.timeout(30):
+        first = asyncio.create_task(
+            environment().run(exporting(ledger, late, tmp_path).export, order)
+        )
+        await frozen.wait()
+        second = asyncio.create_task(
+            environment().run(exporting(ledger, other, tmp_path).export, order)
+        )
+        await begun.wait()
+        wakes.set()
+        with pytest.raises(ApplicationError, match="the table is gone"):
+            await first
+        ends.set()
+        assert (await second).facts["rows"] == 480
+    (row,) = await ledger.exports.rows(request=REQUEST)
+    assert row.state is ExportState.READY
+
+
+async def test_a_file_that_is_shown_in_the_moment_of_being_overtaken_is_the_file(
+    ledger: PostgresLedger, sources: PostgresSources, tmp_path: Path
+) -> None:
+    order = await approved(ledger, sources, an_export())
+    first, second = (exporting(ledger, sources, tmp_path) for _ in range(2))
+    begin = second._begin  # noqa: SLF001
+
+    async def die(*_: Any, **__: Any) -> None:
+        raise ZeroDivisionError
+
+    async def overtake(approved_: Any) -> Any:
+        # It has looked for a finished file already, and found none.
+        if not (tmp_path / REQUEST).exists():
+            with pytest.raises(ZeroDivisionError):
+                await environment().run(first.export, order)
+        return await begin(approved_)
+
+    first._ready = die  # type: ignore[assignment,method-assign] # noqa: SLF001
+    second._begin = overtake  # type: ignore[assignment,method-assign] # noqa: SLF001
+    result = await environment().run(second.export, order)
+    assert result.facts["rows"] == 480
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".lock", ".store", REQUEST]
+
+
+async def test_what_an_export_came_to_stays_whatever_becomes_of_its_file(
+    ledger: PostgresLedger, sources: PostgresSources, tmp_path: Path
+) -> None:
+    order = await approved(ledger, sources, an_export())
+    activities = exporting(ledger, sources, tmp_path)
+    result = await environment().run(activities.export, order)
+    ExportStore(tmp_path).remove(REQUEST)
+    for stop in (False, True):
+        told = order.model_copy(update={"stop": stop})
+        assert await environment().run(activities.export, told) == result
+
+
+async def test_an_export_that_has_failed_fails_again(
+    ledger: PostgresLedger, sources: PostgresSources, tmp_path: Path
+) -> None:
+    def miscount(selected: Any) -> None:
+        selected.rows += 1
+
+    order = await approved(ledger, sources, an_export())
+    wrong: Any = Interrupted(sources, miscount)
+    for each in (wrong, sources):
+        with pytest.raises(ApplicationError) as refused:
+            await environment().run(exporting(ledger, each, tmp_path).export, order)
+        assert refused.value.non_retryable
+    assert not (tmp_path / REQUEST).exists()
+    (row,) = await ledger.exports.rows(request=REQUEST)
+    assert row.state is ExportState.FAILED
+
+
+async def test_a_file_whose_attempt_to_be_deleted_died_is_swept(
+    ledger: PostgresLedger,
+    sources: PostgresSources,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    order = await approved(ledger, sources, an_export())
+    activities = exporting(ledger, sources, tmp_path)
+
+    async def die(*_: Any, **__: Any) -> None:
+        raise ZeroDivisionError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(activities, "_ready", die)
+        with pytest.raises(ZeroDivisionError):
+            await environment().run(activities.export, order)
+    told = order.model_copy(update={"stop": True})
+    with monkeypatch.context() as patched:
+        patched.setattr("placet.exports.store.shutil.rmtree", lambda _: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            await environment().run(activities.export, told)
+    assert (tmp_path / f".leaving-{REQUEST}").exists()
+    assert (await environment().run(activities.export, told)).stopped
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".lock", ".store"]
 
 
 async def test_how_far_it_is_is_told_while_it_runs(

@@ -67,6 +67,26 @@ async def test_an_approved_export_is_a_file_until_its_time_is_over(office: Offic
     assert row.state is ExportState.GONE
 
 
+async def test_a_file_whose_time_is_over_while_no_worker_is_up_goes_with_the_next_one(
+    closed_office: Office, sample: Sample, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office = closed_office
+    monkeypatch.setenv(READ_URL, sample.environment[READ_URL])
+    async with office.worker():
+        handle = await approved(office, an_export(keep="3d"))
+        await in_force(office, handle)
+        await office.idle(handle)
+    await office.skip_until(lambda: office.timer_fired(handle), handle, days=30)
+    assert (place(office, handle) / "customers.csv").exists()
+    async with office.worker():
+        result = await office.result(handle)
+    assert (result.outcome, result.effect) == ("approved", "ended")
+    assert result.summary == "customers.csv was deleted: its time is over"
+    assert not place(office, handle).exists()
+    (ended,) = await office.told(handle, "effect:run:ended")
+    assert ended["data"]["was_there"]
+
+
 async def test_people_are_told_what_it_takes_and_whose_it_is(office: Office) -> None:
     handle = await office.start([personal()], pipeline="export")
     assert (await office.settled(handle))["title"] == "Export customers: 2 columns, 20 rows"
@@ -133,16 +153,25 @@ async def test_an_export_that_cannot_be_is_refused_before_anybody_is_asked(
     assert said in result.reason
 
 
-async def test_a_selection_that_has_changed_is_not_exported(office: Office, sample: Sample) -> None:
+@pytest.mark.rule(number=4)
+async def test_a_selection_that_has_changed_is_asked_about_again(
+    office: Office, sample: Sample
+) -> None:
     handle = await office.start([an_export()], pipeline="export")
     await office.settled(handle)
     with psycopg.connect(sample.admin_url) as connection:
         connection.execute("delete from shop.customer where id < 100")
     await office.decide(handle, "approve", CAROL)
     result = await office.result(handle)
-    assert (result.outcome, result.effect) == ("approved", "failed")
-    assert "approved were 480" in (await office.told(handle, "effect:run:failed"))[0]["reason"]
+    assert (result.outcome, result.effect) == ("approved", "stopped")
+    assert "there are 384 rows now, approved were 480" in str(result.summary)
     assert not place(office, handle).exists()
+
+    again: Handle = office.client.get_workflow_handle(f"{handle.id}-again")
+    assert (await office.settled(again))["title"] == "Export customers: 3 columns, 384 rows"
+    await office.decide(again, "approve", CAROL)
+    await in_force(office, again)
+    assert len((place(office, again) / "customers.csv").read_bytes().splitlines()) == 385
 
 
 async def test_a_source_that_is_away_is_waited_for(

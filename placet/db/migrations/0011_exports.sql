@@ -1,7 +1,7 @@
 -- Exports: a file that is made of an approved selection, once, and deleted when its time is over.
 --
 --   running ─▶ ready ─▶ gone
---   running ─▶ failed | stopped
+--   running ─▶ failed | stopped | drifted
 create table effect.export (
     permit_id text primary key references effect.permit,
     request text not null,
@@ -10,7 +10,7 @@ create table effect.export (
     holder text not null check (holder <> ''),
     store text not null check (store <> ''),
     state text not null default 'running'
-        check (state in ('running', 'ready', 'gone', 'failed', 'stopped')),
+        check (state in ('running', 'ready', 'gone', 'failed', 'stopped', 'drifted')),
     began_at timestamptz not null default clock_timestamp(),
     ended_at timestamptz,
     name text check (name <> ''),
@@ -22,7 +22,8 @@ create table effect.export (
     check ((ended_at is null) = (state = 'running')),
     check ((gone_at is null) = (state <> 'gone')),
     check ((state in ('ready', 'gone')) = (name is not null)),
-    check (num_nulls(name, rows, bytes, sha256, until) in (0, 5))
+    check ((state in ('ready', 'gone', 'drifted')) = (rows is not null)),
+    check (num_nulls(name, bytes, sha256, until) in (0, 4))
 );
 create index export_of_request on effect.export (request);
 
@@ -83,7 +84,7 @@ begin
     if made.state = end_export.state and made.sha256 is not distinct from end_export.sha256 then
         return false;
     end if;
-    if made.state <> 'running' or end_export.state not in ('ready', 'failed', 'stopped') then
+    if made.state <> 'running' or end_export.state not in ('ready', 'failed', 'stopped', 'drifted') then
         raise exception 'The export of permit % is %; it cannot become %.',
             made.permit_id, made.state, end_export.state using errcode = 'PLC09';
     end if;
