@@ -1,5 +1,6 @@
 """An export that somebody wants: which rows and columns, in what form, for whom and how long."""
 
+import re
 from enum import StrEnum
 from typing import Annotated, Any, Literal, NamedTuple, Self
 
@@ -59,19 +60,29 @@ def _purpose(value: Any) -> Any:
     return value
 
 
+_PRIVATE = re.compile("AGE-SECRET-KEY|AGE-PLUGIN|PRIVATE KEY", re.IGNORECASE)
+_PUBLIC = re.compile("age1[02-9ac-hj-np-z]{58}", re.ASCII)
+
+
 def _key(value: Any) -> Any:
-    if isinstance(value, str) and value.strip().upper().startswith("AGE-SECRET-KEY"):
-        # It is not repeated, and should not be used any more.
+    """Read a key; what is none is not repeated, as it may be a secret all the same."""
+    if not isinstance(value, str):
+        return value
+    if _PRIVATE.search(value):
+        # Perhaps with the lines around it, as age-keygen writes them.
         raise ValueError(
             "it is a private key, which nobody else may have; make a new pair with age-keygen, "
             "and write the public key, which begins with age1"
         )
-    return value
+    if not _PUBLIC.fullmatch(value.strip()):
+        raise ValueError(
+            "it is no X25519 key of age, which is age1 and 58 small letters and digits; write the "
+            "public key that age-keygen shows, not one of SSH, of a plugin or a post-quantum one"
+        )
+    return value.strip()
 
 
-AgeKey = Annotated[
-    str, BeforeValidator(_key), Field(max_length=100, pattern=r"^age1[02-9ac-hj-np-z]{58}$")
-]
+AgeKey = Annotated[str, BeforeValidator(_key)]
 """A public X25519 key as age writes it; whether it is one, ``placet.exports`` says."""
 
 

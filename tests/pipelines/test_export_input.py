@@ -79,14 +79,28 @@ async def test_what_is_wrong_is_told_with_its_field(changes: dict[str, Any], sai
     [
         # One letter is another: the checksum says so.
         (KEY.replace("hkrf", "hkrq"), "recipient.key: it is no public key of age"),
-        ("ssh-ed25519 AAAA", "recipient.key: string should match"),
+        ("ssh-ed25519 AAAA", "recipient.key: it is no X25519 key of age"),
+        ("age1pq1" + "q" * 200, "recipient.key: it is no X25519 key of age"),
+        ("age1yubikey1" + "q" * 60, "recipient.key: it is no X25519 key of age"),
+        (KEY.upper(), "recipient.key: it is no X25519 key of age"),
+        (f"{KEY} {KEY}", "recipient.key: it is no X25519 key of age"),
         ("AGE-SECRET-KEY-1QQQQ", "recipient.key: it is a private key"),
+        # The whole of the file that age-keygen makes.
+        (f"# public key: {KEY}\nAGE-SECRET-KEY-1QQQQ", "recipient.key: it is a private key"),
+        ("age-secret-key-pq-1qqqq", "recipient.key: it is a private key"),
+        ("AGE-PLUGIN-YUBIKEY-1QQQQ", "recipient.key: it is a private key"),
+        ("-----BEGIN OPENSSH PRIVATE KEY-----\nb3Bl", "recipient.key: it is a private key"),
     ],
 )
 def test_a_key_that_is_none_is_refused_and_not_repeated(key: str, said: str) -> None:
     with pytest.raises(InvalidInputError, match=said) as refused:
         parse_export(an_export(recipient={"address": "dan@example.com", "key": key}))
     assert key not in str(refused.value)
+
+
+def test_a_key_may_have_been_copied_with_its_line_break() -> None:
+    request = parse_export(an_export(recipient={"address": "dan@example.com", "key": f"{KEY}\n"}))
+    assert request.recipient.key == KEY
 
 
 def test_what_is_no_object_is_refused() -> None:
