@@ -42,7 +42,7 @@ async def test_a_sample_is_masked_where_it_is_personal(sample: Sample) -> None:
         CUSTOMERS, ["id", "name", "country", "email"], []
     )
     assert survey.everything
-    assert survey.sample[0] == ("1", "*xxxxxxxxx*…", "FR", "xxxxxxxx9*x…")
+    assert survey.sample[0] == ("1", "*x*x*x*x*x*…", "FR", "x9*x*x")
     assert len(survey.sample) == 5
 
 
