@@ -105,9 +105,10 @@ class Copying:
             if size >= CHUNK_BYTES:
                 yield Chunk(count, b"".join(parts))
                 parts, size, count = [], 0, 0
-            if readable.poll(_LOOK_MS):
-                connection.consume_input()
-            else:
+            came = readable.poll(_LOOK_MS)
+            # Also when nothing came: TLS may hold back the end of what was read long ago.
+            connection.consume_input()
+            if not came:
                 yield Chunk(0, b"")
         self._expect(ExecStatus.COMMAND_OK)
         yield Chunk(count, b"".join(parts))
