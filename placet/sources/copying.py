@@ -5,6 +5,7 @@ of them; here libpq's buffer is emptied in a loop, and rows are handed on a MiB 
 takes a quarter of the time, and leaves the interpreter free while nothing comes.
 """
 
+import re
 import select
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
@@ -45,17 +46,16 @@ class Copying:
         variable: str,
         statement: bytes,
         *,
-        heads: int,
+        form: Format,
         rows: int,
         at: datetime,
         types: Mapping[str, str],
     ) -> None:
-        """Copy by ``statement`` on ``connection``, which belongs to nobody else until then.
-
-        The first ``heads`` lines are no rows.
-        """
+        """Copy by ``statement`` on ``connection``, which belongs to nobody else until then."""
         self._connection = connection
-        self._heads = heads
+        # The first line is no row.
+        self._heads = 0 if form is Format.JSONL else 1
+        self._joined = _guarded if form is Format.CSV else b"".join
         self._variable = variable
         self._statement = statement
         self.rows = rows
@@ -97,7 +97,7 @@ class Copying:
                 rows.append(row.tobytes())
                 length, row = take(1)
             if rows:
-                parts.append(b"".join(rows))
+                parts.append(self._joined(rows))
                 size += len(parts[-1])
                 count += len(rows)
             if length < 0:
@@ -119,6 +119,20 @@ class Copying:
             raise OperationalError("the server said nothing")
         if result.status != status:
             raise error_from_result(result)
+
+
+_INNER = re.compile(rb"(?<=[;\r\n])(?=[-+=@]|\xef\xbc[\x8b\x8d\x9d\xa0])")
+"""Where a text goes on as a cell that may be a formula, for a program that parts cells at
+semicolons: many do where the comma is the decimal sign, and to those a line break ends a row."""
+
+
+def _guarded(rows: list[bytes]) -> bytes:
+    """Join rows of CSV, with an apostrophe before what would begin a formula inside a text."""
+    joined = b"".join(rows)
+    # Almost always there is none; all rows at once are looked through in no time.
+    if b";" not in joined and b"\r" not in joined and joined.count(b"\n") == len(rows):
+        return joined
+    return b"".join(_INNER.sub(b"'", row) for row in rows)
 
 
 async def copying_of(  # noqa: PLR0913, PLR0917 - each says another thing of one selection
@@ -145,7 +159,7 @@ async def copying_of(  # noqa: PLR0913, PLR0917 - each says another thing of one
         connection,
         entry.source.read_env,
         statement.encode(),
-        heads=0 if form is Format.JSONL else 1,
+        form=form,
         rows=counted["rows"],
         at=counted["at"],
         types={name: relation.types[name].name for name in columns},

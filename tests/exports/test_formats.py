@@ -5,6 +5,7 @@ import csv
 import gzip
 import io
 import json
+import re
 import sys
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
@@ -31,11 +32,17 @@ else:
 
 RISKY = tuple("=+-@\t\r\n＝＋－＠")  # noqa: RUF001 - what spreadsheets take for the same
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=40)
+BEGINNINGS = re.compile("^(?=[\t\n\r])|(?:^|(?<=[;\n\r]))(?=[-+=@＋－＝＠])")  # noqa: RUF001
 UNPLEASANT = [
     *(f"{first}1+1" for first in RISKY),
     '=HYPERLINK("https://evil.example","x")',
     '"quoted", and more',
     "two\nlines",
+    "x;=1+1",
+    "=1;=2;;@3",
+    "x\n-1\r+2",
+    "a;b - c",
+    "x;＝1",  # noqa: RUF001 - as above
     "two\r\nlines",
     "\\.",
     "\\N",
@@ -103,7 +110,7 @@ def cells(content: bytes) -> list[list[str]]:
 
 def guarded(value: str) -> str:
     """Return a text as it stands in a cell."""
-    return f"'{value}" if value.startswith(RISKY) else value
+    return BEGINNINGS.sub("'", value)
 
 
 @pytest.mark.rule(number=12)
@@ -112,6 +119,15 @@ async def test_no_cell_of_a_csv_is_a_formula(sample: Sample) -> None:
     found = cells(await taken(sample, ["said", "id"], Format.CSV))
     assert [row[0] for row in found] == [guarded(value or "") for value in UNPLEASANT]
     assert not [row for row in found if row[0].startswith(RISKY)]
+
+
+@pytest.mark.rule(number=12)
+async def test_no_cell_is_a_formula_where_semicolons_part_them(sample: Sample) -> None:
+    put(sample, ["x;=1+1", "=1;=2;;@3", "x\n-1\r+2;\r\n=3", "harmless"])
+    content = (await taken(sample, ["id", "said"], Format.CSV)).decode()
+    found = re.split("[;\n\r]", content)
+    assert len(found) > 10
+    assert not [cell for cell in found if cell.startswith(RISKY)]
 
 
 async def test_a_csv_tells_nothing_from_empty(sample: Sample) -> None:
