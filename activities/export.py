@@ -162,6 +162,7 @@ class ExportActivities:
             async with self._sources.selected(
                 entry, scope.columns, approved.request.filters, scope.format
             ) as selected:
+                _refuse_another(scope, selected)
                 if scope.drifted(selected.rows):
                     return await self._drifted(approved, selected.rows)
                 await self._begin(approved)
@@ -451,6 +452,19 @@ def _describe(staging: Staging, manifest: Manifest) -> None:
             file.write(f"{manifest.model_dump_json(indent=2)}\n".encode())
         except OSError as error:
             raise unwritable(error) from error
+
+
+def _refuse_another(scope: Scope, selected: Selected) -> None:
+    """Make sure that the columns are what they were when people were asked (rule 4).
+
+    Raises:
+        ConflictError: One has another type, or a view another query.
+    """
+    if scope.shape not in {None, selected.shape}:
+        raise ConflictError(
+            f"a column of '{scope.dataset}' has another type, or its view another query, than when "
+            "it was approved; nothing is exported, submit the request anew"
+        )
 
 
 def _drift_text(scope: Scope, rows: int) -> str:

@@ -435,6 +435,11 @@ class Selected(Protocol):
         """Return each column's type, as Postgres writes it, in order."""
         ...
 
+    @property
+    def shape(self) -> str:
+        """Return the SHA-256 of what the columns are, as a survey has it."""
+        ...
+
     def chunks(self) -> Iterator[Chunk]:
         """Copy it, once; for a thread, as this waits.
 

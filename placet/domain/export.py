@@ -171,6 +171,7 @@ class Scope(Stored):
         keep: For how long the file is kept.
         recipient: Whom it is for.
         sample: SHA-256 of the masked rows that people saw; None as for ``rows``.
+        shape: SHA-256 of what the columns were, see ``Survey``; None as for ``rows``.
     """
 
     dataset: str
@@ -186,6 +187,7 @@ class Scope(Stored):
     keep: Duration
     recipient: str
     sample: Hex64 | None = None
+    shape: Hex64 | None = None
 
     def to_plan(self) -> dict[str, JsonValue]:
         """Return it as a plan carries it."""

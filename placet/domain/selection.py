@@ -7,6 +7,7 @@ from pydantic import Field
 from placet.domain.base import Stored
 from placet.domain.catalogue import Dataset
 from placet.domain.filters import Filter
+from placet.domain.ledger import Hex64
 from placet.domain.problems import Problem, suggestion
 
 SAMPLE_ROWS = 5
@@ -21,12 +22,14 @@ class Survey(Stored):
         types: Each selected column's type, as Postgres writes it, in order.
         sample: Up to five rows, a text for each column and None for null; personal columns are
             masked and hold none of their characters.
+        shape: SHA-256 of what the columns are, besides their names: types, and a view's query.
     """
 
     rows: int = Field(ge=0)
     total: int = Field(ge=0)
     types: dict[str, str]
     sample: tuple[tuple[str | None, ...], ...] = ()
+    shape: Hex64 | None = None
 
     @property
     def everything(self) -> bool:

@@ -114,6 +114,7 @@ async def prepare_export(raw: Any, surroundings: Surroundings) -> Prepared:
         keep=request.keep,
         recipient=request.recipient.address,
         sample=sample.sha256 if sample else None,
+        shape=survey.shape if survey else None,
     )
     findings = tuple(_findings(request, scope, survey))
     return Prepared(

@@ -38,6 +38,7 @@ class Copying:
         rows: How many rows it has.
         at: The instant, by the source's clock.
         types: Each column's type, in order.
+        shape: SHA-256 of what the columns are; see :class:`placet.domain.selection.Survey`.
     """
 
     def __init__(  # noqa: PLR0913 - each says another thing of one selection
@@ -50,6 +51,7 @@ class Copying:
         rows: int,
         at: datetime,
         types: Mapping[str, str],
+        shape: str,
     ) -> None:
         """Copy by ``statement`` on ``connection``, which belongs to nobody else until then."""
         self._connection = connection
@@ -61,6 +63,7 @@ class Copying:
         self.rows = rows
         self.at = at
         self.types = types
+        self.shape = shape
 
     def chunks(self) -> Iterator[Chunk]:
         """Copy it, once; for a thread, as this waits.
@@ -162,7 +165,8 @@ async def copying_of(  # noqa: PLR0913, PLR0917 - each says another thing of one
         form=form,
         rows=counted["rows"],
         at=counted["at"],
-        types={name: relation.types[name].name for name in columns},
+        types=relation.typed(columns),
+        shape=relation.shape(columns),
     )
 
 

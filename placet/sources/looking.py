@@ -55,7 +55,7 @@ async def relation_of(connection: Reading, entry: Entry) -> Relation:
             f"{entry.dataset.table} has no column {', '.join(missing)}{near}; correct the data set "
             f"'{entry.name}' in datasets.yaml"
         )
-    return Relation(oid, entry.dataset, types)
+    return Relation(oid, entry.dataset, types, found[0]["definition"])
 
 
 async def refuse_writers(connection: Reading, entry: Entry, relation: Relation) -> None:

@@ -128,8 +128,13 @@ async def _surveyed(
 ) -> Survey:
     rows, total = await _counts(connection, relation, filters)
     sample = await _sample(connection, relation, columns, filters)
-    types = {name: relation.types[name].name for name in columns}
-    return Survey(rows=rows, total=total, types=types, sample=sample)
+    return Survey(
+        rows=rows,
+        total=total,
+        types=relation.typed(columns),
+        sample=sample,
+        shape=relation.shape(columns),
+    )
 
 
 async def _counts(

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from psycopg.sql import SQL, Composable, Composed, Identifier, Placeholder
 
+from placet.digest import digest
 from placet.domain.catalogue import Dataset
 from placet.domain.filters import Filter, Op
 
@@ -47,11 +48,13 @@ class Relation:
         oid: Its number in the database.
         dataset: What the catalogue says of it.
         types: Each of its columns' type.
+        definition: The query of a view; None of a table.
     """
 
     oid: int
     dataset: Dataset
     types: Mapping[str, ColumnType]
+    definition: str | None
 
     @property
     def name(self) -> Identifier:
@@ -62,6 +65,14 @@ class Relation:
     def key(self) -> Composed:
         """Return the columns of its key for a statement."""
         return names(self.dataset.key)
+
+    def shape(self, columns: Sequence[str]) -> str:
+        """Return the SHA-256 of what these columns are, besides their names: types, and a query."""
+        return digest({"types": self.typed(columns), "view": self.definition})
+
+    def typed(self, columns: Sequence[str]) -> dict[str, str]:
+        """Return the type of each of these columns, as Postgres writes it."""
+        return {name: self.types[name].name for name in columns}
 
     def fixed(self) -> Where:
         """Return the conditions that the catalogue always applies."""

@@ -1,7 +1,8 @@
 """What is asked of a source, besides the rows of a data set."""
 
 RELATION = """
-select c.oid::integer as oid
+select c.oid::integer as oid,
+       case when c.relkind in ('v', 'm') then pg_catalog.pg_get_viewdef(c.oid) end as definition
   from pg_catalog.pg_class c
   join pg_catalog.pg_namespace n on n.oid = c.relnamespace
  where n.nspname = %(schema)s and c.relname = %(table)s

@@ -71,10 +71,13 @@ def surroundings(
 
 
 async def approved(
-    ledger: PostgresLedger, sources: PostgresSources, request: dict[str, Any]
+    ledger: PostgresLedger,
+    sources: PostgresSources,
+    request: dict[str, Any],
+    catalogue: Catalogue = CATALOGUE,
 ) -> EffectOrder:
     """Record an export as approved and return the order to make its file."""
-    prepared = await prepare_export(request, surroundings(sources))
+    prepared = await prepare_export(request, surroundings(sources, catalogue))
     for file in prepared.made:
         await ledger.put_content(file.content, file.media_type)
     digest = await ledger.put_content(canonical(prepared.request), "application/json")

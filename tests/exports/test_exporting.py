@@ -17,7 +17,7 @@ from temporalio.exceptions import ApplicationError
 
 from activities.export import ExportActivities
 from placet.digest import canonical
-from placet.domain.catalogue import Catalogue
+from placet.domain.catalogue import Catalogue, Column
 from placet.domain.errors import UnavailableError
 from placet.domain.export import Chunk, ExportRequest, ExportState
 from placet.domain.orders import EffectOrder, EffectResult
@@ -148,6 +148,48 @@ async def test_what_is_no_longer_true_is_refused(
     assert refused.value.non_retryable
     assert "effect:permit:consumed" not in kinds(await ledger.timeline(REQUEST))
     assert not (tmp_path / REQUEST).exists()
+
+
+@pytest.mark.rule(number=4)
+@pytest.mark.parametrize(
+    "changed",
+    [
+        "alter table shop.place alter code type varchar(9)",
+        (
+            "create or replace view shop.customer as select id, name as country, created, deleted_at, "
+            "name, email, phone, born, newsletter, credit from shop.all_customers"
+        ),
+    ],
+)
+async def test_columns_that_have_become_others_are_not_exported(
+    ledger: PostgresLedger, sample: Sample, sources: PostgresSources, tmp_path: Path, changed: str
+) -> None:
+    with psycopg.connect(sample.admin_url) as connection:
+        for statement in (
+            "alter table shop.customer rename to all_customers",
+            (
+                "create view shop.customer as select id, country, created, deleted_at, name, email, "
+                "phone, born, newsletter, credit from shop.all_customers"
+            ),
+            "create table shop.place as select id, country as code from shop.all_customers",
+            "grant select on shop.customer, shop.place to sample_reader",
+        ):
+            connection.execute(statement)
+    place = CATALOGUE.datasets["customers"].model_copy(
+        update={"table": "shop.place", "columns": {"code": Column()}, "key": (), "rows": (),
+                "filters": None, "delete": None}
+    )  # fmt: skip
+    catalogue = CATALOGUE.model_copy(update={"datasets": {**CATALOGUE.datasets, "places": place}})
+    request = an_export()
+    if "shop.place" in changed:
+        request |= {"dataset": "places", "columns": ["code"]}
+    order = await approved(ledger, sources, request, catalogue)
+    with psycopg.connect(sample.admin_url) as connection:
+        connection.execute(changed.encode())
+    activities = exporting(ledger, sources, tmp_path, lambda: catalogue)
+    with pytest.raises(ApplicationError, match="another type, or its view another query"):
+        await environment().run(activities.export, order)
+    assert "effect:permit:consumed" not in kinds(await ledger.timeline(REQUEST))
 
 
 @pytest.mark.rule(number=4)
