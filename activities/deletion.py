@@ -19,7 +19,7 @@ from temporalio import activity
 
 from activities.errors import permanent
 from activities.stopping import halting
-from placet.deleting.course import Course, Halt
+from placet.deleting.course import Course
 from placet.deleting.keys import write_key
 from placet.deleting.rows import Act, Deleter, ForbiddenError
 from placet.deleting.selection import Selection
@@ -44,6 +44,7 @@ from placet.domain.ledger import LedgerEvent, Receipt
 from placet.domain.orders import EffectOrder, EffectResult, EndOrder
 from placet.domain.plan import Plan
 from placet.domain.vocabulary import EndReason
+from placet.halt import Halt
 from placet.ports import Ledger
 
 REPORT_TYPE = "text/tab-separated-values"

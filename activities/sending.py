@@ -14,6 +14,7 @@ from pydantic import JsonValue
 from temporalio import activity
 
 from activities.errors import permanent
+from activities.stopping import halting
 from placet.domain.delivery import (
     Counts,
     DeliveryRow,
@@ -27,6 +28,7 @@ from placet.domain.errors import ConflictError, PlacetError, UnavailableError
 from placet.domain.orders import EffectOrder, EffectResult
 from placet.domain.recipients import Recipient
 from placet.domain.sending import Scope, SendRequest, Stamp
+from placet.halt import Halt
 from placet.mail.compose import Letter
 from placet.mail.mailing import Mailing
 from placet.mail.server import SmtpServer
@@ -165,37 +167,19 @@ async def _handed_over(mailing: Mailing, begun: MailingRow) -> Ending:
     Raises:
         UnavailableError: Somebody still waits; try again later.
     """
-    stop, asked = asyncio.Event(), False
-    sending = asyncio.create_task(mailing.round(stop, _beat))
-    leaving = asyncio.create_task(activity.wait_for_worker_shutdown())
-    try:
-        while not sending.done():
-            try:
-                going = {sending} if stop.is_set() else {sending, leaving}
-                await asyncio.wait(going, return_when=asyncio.FIRST_COMPLETED)
-            except asyncio.CancelledError:
-                if not _asked_to_stop():
-                    raise
-                asked = True
-            if asked or leaving.done():
-                stop.set()
-    finally:
-        sending.cancel()
-        leaving.cancel()
-    problem = sending.result()
-    if asked and problem is not None:
-        return Ending.STOPPED
-    if problem is not None and not mailing.overdue(begun.began_at):
-        raise UnavailableError(f"recipients are waiting, and will be tried again: {problem}")
-    if problem is not None:
+
+    async def work(halt: Halt) -> Ending:
+        problem = await mailing.round(halt, _beat)
+        if problem is None:
+            return Ending.DONE
+        if halt.asked:
+            return Ending.STOPPED
+        if not mailing.overdue(begun.began_at):
+            raise UnavailableError(f"recipients are waiting, and will be tried again: {problem}")
         await mailing.give_up()
-    return Ending.DONE
+        return Ending.DONE
 
-
-def _asked_to_stop() -> bool:
-    """Say whether somebody wants the mail stopped; else it is only this worker that stops."""
-    details = activity.cancellation_details()
-    return details is not None and details.cancel_requested
+    return await halting(work)
 
 
 def _beat(counts: Counts) -> None:

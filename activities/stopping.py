@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from temporalio import activity
 
-from placet.deleting.course import Halt
+from placet.halt import Halt
 
 T = TypeVar("T")
 

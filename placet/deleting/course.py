@@ -15,19 +15,7 @@ from placet.domain.deletion import (
     Scope,
 )
 from placet.domain.errors import UnavailableError
-
-
-@dataclass
-class Halt:
-    """Why work may have to end between two batches.
-
-    Attributes:
-        asked: Somebody wants the deletion stopped.
-        leaving: The worker ends, and another goes on.
-    """
-
-    asked: bool = False
-    leaving: bool = False
+from placet.halt import Halt
 
 
 @dataclass(frozen=True)
@@ -61,7 +49,7 @@ class Course:
         soft = self.scope.mode is Mode.SOFT
         if row.state is DeletionState.RUNNING:
             act = Act.MARK if soft else Act.DELETE
-            await self.work.run(act, row, self._halted)
+            await self.work.run(act, row, lambda: self.halt.wanted)
             self._stay()
             census = await self.work.census()
             if not self.halt.asked or (not soft and census.fitting == 0):
@@ -124,9 +112,6 @@ class Course:
             left=census.fitting,
             spared=census.existing - census.fitting - census.marked,
         )
-
-    def _halted(self) -> bool:
-        return self.halt.asked or self.halt.leaving
 
     def _leaving(self) -> bool:
         return self.halt.leaving

@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from placet.domain.delivery import Counts, DeliveryRow, DeliveryStatus, Handover
 from placet.domain.errors import UnavailableError
 from placet.domain.recipients import Recipient
+from placet.halt import Halt
 from placet.mail.compose import Letter
 from placet.mail.server import SmtpServer
 from placet.mail.smtp import Answer, Connection, LostError, ServerAwayError, connection
@@ -49,11 +50,11 @@ class Mailing:
     letter: Letter
     recipients: Sequence[Recipient]
 
-    async def round(self, stop: asyncio.Event, tell: Tell) -> str | None:
-        """Try everybody who waits, once; end early when ``stop`` is set.
+    async def round(self, halt: Halt, tell: Tell) -> str | None:
+        """Try everybody who waits, once.
 
         Args:
-            stop: Ends the round; what is on its way is waited for.
+            halt: Ends the round early; what is on its way is waited for.
             tell: Told how far the mail has come, after each recipient.
 
         Returns:
@@ -64,7 +65,7 @@ class Mailing:
             UnavailableError: The ledger does not answer.
         """
         counts = Counter(await self.book.counts(self.permit_id))
-        return await _Round(self, counts, stop, tell).run()
+        return await _Round(self, counts, halt, tell).run()
 
     async def give_up(self) -> None:
         """Give up whoever still waits; what the server said last stays."""
@@ -118,11 +119,11 @@ class _Round:
     """One time through everybody who waits."""
 
     def __init__(
-        self, mailing: Mailing, counts: Counter[DeliveryStatus], stop: asyncio.Event, tell: Tell
+        self, mailing: Mailing, counts: Counter[DeliveryStatus], halt: Halt, tell: Tell
     ) -> None:
         self._mailing = mailing
         self._counts = counts
-        self._stop = stop
+        self._halt = halt
         self._tell = tell
         self._line = _Line(mailing.book, mailing.permit_id)
         self._refused: Answer | None = None
@@ -151,7 +152,7 @@ class _Round:
             raise
 
     async def _next(self) -> DeliveryRow | None:
-        return None if self._stop.is_set() or self._failed else await self._line.next()
+        return None if self._halt.wanted or self._failed else await self._line.next()
 
     async def _over_one_connection(self, row: DeliveryRow | None) -> DeliveryRow | None:
         """Serve as long as the connection holds; return who is next."""
