@@ -26,7 +26,13 @@ def catalogue_of(entry: Entry) -> Catalogue:
 
 
 async def approved(
-    ledger: PostgresLedger, shelf: Shelf, entry: Entry, *filters: Filter, **changes: Any
+    ledger: PostgresLedger,
+    shelf: Shelf,
+    entry: Entry,
+    *filters: Filter,
+    case: str = REQUEST,
+    permit: str = PERMIT,
+    **changes: Any,
 ) -> EffectOrder:
     """Freeze and record a deletion as approved, and return the order to carry it out.
 
@@ -35,6 +41,8 @@ async def approved(
         shelf: The table.
         entry: The data set.
         filters: Which rows; all of them without.
+        case: Its id.
+        permit: Its permit.
         changes: Of the plan's scope.
     """
     keys = await shelf.keys(entry, *filters)
@@ -70,17 +78,17 @@ async def approved(
     }
     issued = event(
         "system:permit:issued",
-        request=REQUEST,
+        request=case,
         step="issued",
-        data={"permit": PERMIT, "effect": "delete", "digest": revision, "expires": None},
+        data={"permit": permit, "effect": "delete", "digest": revision, "expires": None},
     )
     pending = state("approved", effect="pending")
-    await ledger.append([submitted(REQUEST), event(request=REQUEST, state=pending), issued])
-    told = {"permit": PERMIT}
+    await ledger.append([submitted(case), event(request=case, state=pending), issued])
+    told = {"permit": permit}
     return EffectOrder(
-        request_id=REQUEST,
+        request_id=case,
         revision=1,
-        permit=PERMIT,
+        permit=permit,
         effect="delete",
         digest=revision,
         plan=Plan(
@@ -94,16 +102,14 @@ async def approved(
         approved=APPROVED,
         consumed=event(
             "effect:permit:consumed",
-            request=REQUEST,
+            request=case,
             step="consumed",
             data={**told, "effect": "pending"},
         ),
-        done=event(
-            "effect:run:done", request=REQUEST, step="done", data={**told, "effect": "done"}
-        ),
+        done=event("effect:run:done", request=case, step="done", data={**told, "effect": "done"}),
         stopped=event(
             "effect:run:stopped",
-            request=REQUEST,
+            request=case,
             step="stopped",
             data={**told, "effect": "stopped"},
         ),
@@ -123,8 +129,8 @@ def ending(order: EffectOrder, why: EndReason) -> EndOrder:
         why=why,
         ended=event(
             "effect:run:ended",
-            request=REQUEST,
+            request=order.request_id,
             step="ended",
-            data={"permit": PERMIT, "effect": "ended"},
+            data={"permit": order.permit, "effect": "ended"},
         ),
     )

@@ -28,7 +28,11 @@ def by(column: str, op: str, value: Any = None) -> Filter:
 class Shelf:
     """One table as its administrator sees it, and as the catalogue does."""
 
-    def __init__(self, admin_url: str, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, admin: psycopg.Connection, admin_url: str, environment: Mapping[str, str]
+    ) -> None:
+        """Keep ``admin``, which commits by itself: a connection for each statement is slow."""
+        self._admin = admin
         self.admin_url = admin_url
         self.environment = environment
 
@@ -50,21 +54,17 @@ class Shelf:
             delete: How rows are deleted.
             rows: The catalogue's own conditions.
         """
-        with psycopg.connect(self.admin_url) as connection:
-            connection.execute(f"create table shop.thing ({columns})".encode())
-            connection.execute(f"insert into shop.thing {fill}".encode())
-            connection.execute("grant select on shop.thing to sample_reader")
-            connection.execute("grant select, delete on shop.thing to sample_deleter")
-            if "soft" in delete:
-                connection.execute(
-                    SQL("grant update ({}) on shop.thing to sample_deleter").format(
-                        Identifier(delete["soft"])
-                    )
-                )
-            found = connection.execute(
-                "select attname from pg_attribute where attrelid = 'shop.thing'::regclass "
-                "and attnum > 0"
-            ).fetchall()
+        self.run(f"create table shop.thing ({columns})")
+        self.run(f"insert into shop.thing {fill}")
+        self.run("grant select on shop.thing to sample_reader")
+        self.run("grant select, delete on shop.thing to sample_deleter")
+        if "soft" in delete:
+            marking = SQL("grant update ({}) on shop.thing to sample_deleter")
+            self._admin.execute(marking.format(Identifier(delete["soft"])))
+        found = self.run(
+            "select attname from pg_attribute where attrelid = 'shop.thing'::regclass "
+            "and attnum > 0"
+        )
         names = [row[0] for row in found if row[0] != delete.get("soft")]
         dataset = Dataset.model_validate(
             {
@@ -82,9 +82,8 @@ class Shelf:
 
     def run(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
         """Do something as the administrator; return the rows that come of it."""
-        with psycopg.connect(self.admin_url) as connection:
-            cursor = connection.execute(statement.encode(), values)
-            return cursor.fetchall() if cursor.description else []
+        cursor = self._admin.execute(statement.encode(), values or None)
+        return cursor.fetchall() if cursor.description else []
 
     def left(self) -> list[Any]:
         """Return the ids of the rows that are there."""

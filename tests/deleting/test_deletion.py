@@ -182,7 +182,7 @@ async def test_only_the_selection_that_was_approved_is_deleted(
     ledger: PostgresLedger, shelf: Shelf, what: str
 ) -> None:
     entry = shelf.put(COUNTRIES, NUMBERS)
-    wrong = "c" * 64 if what != "parts" else ["c" * 64]
+    wrong: Any = "c" * 64 if what != "parts" else ["c" * 64]
     order = await approved(ledger, shelf, entry, DE, **{what: wrong})
     with pytest.raises(ApplicationError) as caught:
         await run(worker(ledger, shelf, entry).delete, order)

@@ -1,4 +1,6 @@
+import hashlib
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -9,13 +11,12 @@ from activities.deletion import DeletionActivities
 from placet.domain.errors import UnavailableError
 from placet.domain.orders import EffectOrder, EffectResult, EndOrder
 from placet.domain.vocabulary import EndReason
-from placet.ledger import PostgresLedger, open_pool
-from placet.sample import preparing
+from placet.ledger import PostgresLedger
 from placet.sources.deleting import PostgresDeleter
-from tests.deleting.approved import REQUEST, approved, catalogue_of, ending
+from tests.conftest import Database
+from tests.deleting.approved import approved, catalogue_of, ending
 from tests.deleting.mortal import KILLED, Death, Orders, done_by_a_process
 from tests.deleting.shelf import HARD, SOFT, Shelf, by
-from tests.support.postgres import Cluster
 from tests.support.waiting import eventually
 
 COLUMNS = "id bigint primary key, deleted_at timestamptz, country text"
@@ -29,7 +30,6 @@ class Killing(NamedTuple):
     Attributes:
         delete: How the catalogue has rows deleted.
         why: Why what is in force ends; None where the deletion itself is what dies.
-        stop: Whether the order is to stop what an attempt has begun.
         summary: What is told in the end.
         left: The rows that are there in the end.
         marked: Those of them that are marked.
@@ -75,70 +75,68 @@ CASES = {
 }
 
 
-@pytest.fixture
-def sampled(postgres: Cluster) -> Cluster:
-    """Give a cluster that can copy the sample database."""
-    preparing.prepare(postgres.url())
-    return postgres
+@dataclass(frozen=True)
+class Ground:
+    """Where processes die, one after the other: each deletes rows of its own in its own case."""
 
+    url: str
+    ledger: PostgresLedger
+    shelf: Shelf
+    directory: Path
 
-async def die(postgres: Cluster, what: Killing, trace: Path, death: Death | None) -> list[str]:
-    """Let a process do its work and die; let another one go on, and see that all is well."""
-    with (
-        postgres.database() as name,
-        postgres.database(template=preparing.DATABASE) as sample,
-    ):
-        admin = postgres.url(sample)
-        shelf = Shelf(admin, preparing.prepare(admin, database=sample))
+    async def die(self, what: Killing, number: int, death: Death | None) -> list[str]:
+        """Let a process do its work and die; let another one go on, and see that all is well."""
+        ledger, shelf, case = self.ledger, self.shelf, f"delete-{number}"
         entry = shelf.put(COLUMNS, FILL, delete=what.delete)
-        url = postgres.url(name, "placet_app")
-        async with open_pool(url) as pool:
-            ledger = PostgresLedger(pool)
-            first = await approved(ledger, shelf, entry, DE, tolerance=50.0)
-            shelf.run("create table shop.part (thing bigint references shop.thing)")
-            shelf.run("insert into shop.part values (9)")
-            shelf.run("update shop.thing set country = 'FR' where id = 7")
-            activities = DeletionActivities(
-                ledger, PostgresDeleter(shelf.environment), lambda: catalogue_of(entry)
-            )
-            order: EffectOrder | EndOrder = first
-            does: Any = activities.delete
-            if what.why is not None:
-                await ActivityEnvironment().run(does, first)
-                order, does = ending(first, what.why), activities.end
-            orders = Orders(url, shelf.environment, entry, order, trace, death)
-            steps = await done_by_a_process(orders)
-            # The server may still be busy with what the dead one has sent.
-            results: list[EffectResult] = []
+        permit = hashlib.sha256(case.encode()).hexdigest()
+        first = await approved(ledger, shelf, entry, DE, case=case, permit=permit, tolerance=50.0)
+        shelf.run("create table shop.part (thing bigint references shop.thing)")
+        shelf.run("insert into shop.part values (9)")
+        shelf.run("update shop.thing set country = 'FR' where id = 7")
+        activities = DeletionActivities(
+            ledger, PostgresDeleter(shelf.environment), lambda: catalogue_of(entry)
+        )
+        order: EffectOrder | EndOrder = first
+        does: Any = activities.delete
+        if what.why is not None:
+            await ActivityEnvironment().run(does, first)
+            order, does = ending(first, what.why), activities.end
+        trace = self.directory / case
+        steps = await done_by_a_process(
+            Orders(self.url, shelf.environment, entry, order, trace, death)
+        )
+        # The server may still be busy with what the dead one has sent.
+        results: list[EffectResult] = []
 
-            async def gone_on() -> bool:
-                try:
-                    results.append(await ActivityEnvironment().run(does, order))
-                except UnavailableError:
-                    return False
-                return True
+        async def gone_on() -> bool:
+            try:
+                results.append(await ActivityEnvironment().run(does, order))
+            except UnavailableError:
+                return False
+            return True
 
-            await eventually(gone_on, "the next worker to go on")
-            again: EffectResult = await ActivityEnvironment().run(does, order)
-            assert results == [again], death
-            assert again.summary == what.summary, death
-            assert shelf.left() == what.left, death
-            marked = shelf.run("select id from shop.thing where deleted_at is not null order by id")
-            assert [row[0] for row in marked] == what.marked, death
-            kinds = [event.kind for event in await ledger.timeline(REQUEST)]
-            assert kinds.count("effect:permit:consumed") == 1
-            assert kinds.count("effect:run:done") == 1
-            assert kinds.count("effect:run:ended") == (what.why is not None)
-            return steps
+        await eventually(gone_on, "the next worker to go on")
+        again: EffectResult = await ActivityEnvironment().run(does, order)
+        assert results == [again], death
+        assert again.summary == what.summary, death
+        assert shelf.left() == what.left, death
+        marked = shelf.run("select id from shop.thing where deleted_at is not null order by id")
+        assert [row[0] for row in marked] == what.marked, death
+        kinds = [event.kind for event in await ledger.timeline(case)]
+        assert kinds.count("effect:permit:consumed") == 1
+        assert kinds.count("effect:run:done") == 1
+        assert kinds.count("effect:run:ended") == (what.why is not None)
+        shelf.run("drop table shop.part, shop.thing")
+        return steps
 
 
 @pytest.mark.rule(number=5)
 @pytest.mark.parametrize("name", CASES)
 async def test_a_worker_killed_anywhere_leaves_nothing_half(
-    sampled: Cluster, tmp_path: Path, name: str
+    database: Database, ledger: PostgresLedger, shelf: Shelf, tmp_path: Path, name: str
 ) -> None:
-    what = CASES[name]
-    undisturbed = await die(sampled, what, tmp_path / "undisturbed", None)
+    ground, what = Ground(database.app_url, ledger, shelf, tmp_path), CASES[name]
+    undisturbed = await ground.die(what, 0, None)
     passed: Counter[str] = Counter()
     deaths: list[Death] = []
     for step in undisturbed:
@@ -147,6 +145,6 @@ async def test_a_worker_killed_anywhere_leaves_nothing_half(
     assert set(passed) >= {"before touch", "after touch", "before end", "after end"}
     assert passed["after touch"] > 2
 
-    for number, death in enumerate(deaths):
-        steps = await die(sampled, what, tmp_path / str(number), death)
+    for number, death in enumerate(deaths, 1):
+        steps = await ground.die(what, number, death)
         assert steps[-1] == KILLED, f"it never came to {death}"
