@@ -16,7 +16,7 @@ class ColumnType(NamedTuple):
 
     Attributes:
         name: As ``format_type`` of Postgres writes it, such as ``character varying(80)``.
-        bare: Likewise, without its length or precision, such as ``character varying``.
+        bare: The same without a length or a scale, such as ``character varying``.
         category: Its one-letter category in ``pg_type``, such as N for numbers and S for text.
     """
 
@@ -28,7 +28,8 @@ class ColumnType(NamedTuple):
     def sql(self) -> SQL:
         """Return the type for a cast; Postgres itself wrote and quoted it.
 
-        Bare: a cast to ``varchar(2)`` makes DE of DEATH, and would select what nobody asked for.
+        A cast to the bare type only reads a value. One to a length or a scale would cut or round
+        it, and so find other rows than those that were meant.
         """
         return SQL(self.bare)
 

@@ -11,7 +11,8 @@ select c.oid::integer as oid,
 
 COLUMNS = """
 select a.attname as name, pg_catalog.format_type(a.atttypid, a.atttypmod) as type,
-       pg_catalog.format_type(a.atttypid, -1) as bare, t.typcategory as category
+       pg_catalog.format_type(coalesce(nullif(t.typbasetype, 0), a.atttypid), -1) as bare,
+       t.typcategory as category
   from pg_catalog.pg_attribute a
   join pg_catalog.pg_type t on t.oid = a.atttypid
  where a.attrelid = %(oid)s::oid and a.attnum > 0 and not a.attisdropped

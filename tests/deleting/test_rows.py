@@ -271,9 +271,31 @@ async def test_a_source_that_goes_away_is_unavailable(shelf: Shelf) -> None:
     ("columns", "fill"),
     [("id bigint", "values (1), (1)"), ("id bigint", "values (1), (null)")],
 )
-async def test_a_key_that_is_none_is_refused(shelf: Shelf, columns: str, fill: str) -> None:
-    with pytest.raises(InvalidInputError, match="do not tell the rows apart"):
-        await shelf.keys(shelf.put(columns, fill))
+async def test_a_value_is_not_cut_to_fit_its_column(
+    shelf: Shelf, kind: str, values: str, condition: tuple[str, object]
+) -> None:
+    # It would select rows that nobody has named, and people would read the value as it was written.
+    shelf.run("create domain shop.code as varchar(2)")
+    entry = shelf.put(f"id bigint primary key, fact {kind}", values)
+    assert (await shelf.keys(entry, by("fact", *condition))).rows == 0
+
+
+async def test_a_key_is_not_cut_to_fit_its_column(shelf: Shelf) -> None:
+    entry = shelf.put("id text primary key", "values ('abc'), ('x')")
+    keys = await keys_of(shelf, entry)
+    shelf.run("delete from shop.thing where id = 'abc'")
+    shelf.run("alter table shop.thing alter id type varchar(2)")
+    shelf.run("insert into shop.thing values ('ab')")
+    async with PostgresDeleter(shelf.environment).open(entry, [], PERMIT, APPROVED) as rows:
+        await rows.touch(Act.DELETE, keys)
+    assert shelf.left() == ["ab"]
+
+
+async def test_keys_are_kept_in_one_encoding_whatever_the_role_is_used_to(shelf: Shelf) -> None:
+    entry = shelf.put("id text primary key", "values ('é'), ('x')")
+    ((name,),) = shelf.run("select current_database()")
+    shelf.run(f"alter role sample_reader in database {name} set client_encoding to latin1")
+    assert await keys_of(shelf, entry) == [("x",), ("é",)]
 
 
 async def test_a_selection_has_an_end(shelf: Shelf) -> None:
