@@ -77,7 +77,6 @@ class Freezing:
         self._most_rows = most_rows
         self._most_bytes = most_bytes
         self._text = bytearray()
-        self._last = b""
         self._rows = 0
         self._bytes = 0
         self._sha256 = hashlib.sha256()
@@ -95,15 +94,14 @@ class Freezing:
                 f"the filters select more than {self._most_rows:,} rows, which is the most that "
                 "one deletion may have; split it by another filter"
             )
-        if line == self._last or line.startswith(b"\\N") or b"\t\\N" in line:
+        if line.startswith(b"\\N") or b"\t\\N" in line:
             raise InvalidInputError(
-                "the columns that the catalogue calls the key do not tell the rows apart: one is "
-                "null, or two rows have the same; correct key in datasets.yaml"
+                "a row that is selected has no key: one of its columns is null; correct key in "
+                "datasets.yaml, or leave such rows out by a filter"
             )
         if len(self._text) + len(line) > PART_BYTES:
             self._close_part()
         self._text += line
-        self._last = bytes(line)
 
     def finish(self) -> Keys:
         """Return all of them."""

@@ -18,7 +18,6 @@ from placet.deleting.rows import (
     BlockedError,
     BusyError,
     Census,
-    ForbiddenError,
     TooSlowError,
 )
 from placet.domain.catalogue import Entry
@@ -26,11 +25,11 @@ from placet.domain.deletion import deletable
 from placet.domain.errors import InvalidInputError, UnavailableError
 from placet.domain.filters import Filter
 from placet.sources import sql
-from placet.sources.looking import Reading, refuse_unreadable, relation_of
+from placet.sources.deletable import deletable_table, delete_variable
+from placet.sources.looking import Reading
 from placet.sources.opening import connection_options, source_errors, source_url
 from placet.sources.relation import Relation
 
-_TIMES = {"timestamp with time zone", "timestamp without time zone"}
 _BUSY = (errors.LockNotAvailable, errors.DeadlockDetected, errors.SerializationFailure)
 # A trigger that forbids it raises an exception of its own.
 _BLOCKED = (psycopg.IntegrityError, errors.RaiseException)
@@ -56,10 +55,8 @@ class PostgresDeleter:
                     "another worker is still connected for this deletion; it goes on when that "
                     "connection has ended"
                 )
-            told = deletable(entry)
-            relation = await relation_of(connection, told)
-            await refuse_role(connection, told, relation, [each.column for each in filters])
-            yield PostgresRows(connection, _variable(entry), relation, filters, mark)
+            relation = await deletable_table(connection, deletable(entry), filters)
+            yield PostgresRows(connection, delete_variable(entry), relation, filters, mark)
 
 
 @asynccontextmanager
@@ -69,7 +66,7 @@ async def deleting(entry: Entry, environment: Mapping[str, str]) -> AsyncIterato
     Raises:
         UnavailableError: It does not answer, or nothing says where it is.
     """
-    variable = _variable(entry)
+    variable = delete_variable(entry)
     url = source_url(variable, environment)
     with source_errors(variable):
         connection = await AsyncConnection.connect(
@@ -78,52 +75,6 @@ async def deleting(entry: Entry, environment: Mapping[str, str]) -> AsyncIterato
         async with connection:
             await connection.execute(sql.DELETING)
             yield connection
-
-
-async def refuse_role(
-    connection: Reading, entry: Entry, relation: Relation, columns: Sequence[str] = ()
-) -> None:
-    """Make sure that the role in use may do what the entry says, and little else.
-
-    Raises:
-        ForbiddenError: It may not, or it may do everything.
-        InvalidInputError: The column that marks rows is not one of time.
-    """
-    rule, table, variable = entry.dataset.delete, entry.dataset.table, _variable(entry)
-    assert rule is not None  # noqa: S101 - nothing is deleted without one.
-    asked = {"oid": relation.oid}
-    above = await (await connection.execute(sql.SUPERUSERS)).fetchone()
-    if above is not None:
-        raise ForbiddenError(
-            f"the role of {variable} is, or can become, the superuser {above['role']}; connect "
-            f"with a role that may only do this to {table}"
-        )
-    named = [*entry.dataset.key, *(each.column for each in entry.dataset.rows), *columns]
-    await refuse_unreadable(connection, entry, relation, [*named, *([rule.soft or named[0]])])
-    found = await (await connection.execute(sql.UPDATABLE, asked)).fetchall()
-    updatable = [row["name"] for row in found]
-    if others := [name for name in updatable if name != rule.soft]:
-        raise ForbiddenError(
-            f"the role of {variable} may change {', '.join(others[:5])} of {table}; it has to be "
-            "one that may not"
-        )
-    if rule.soft is not None:
-        if relation.types[rule.soft].name not in _TIMES:
-            raise InvalidInputError(
-                f"{rule.soft} of {table} is {relation.types[rule.soft].name}, and rows are marked "
-                "with an instant; name a column of the type timestamptz in datasets.yaml"
-            )
-        if rule.soft not in updatable:
-            raise ForbiddenError(
-                f"the role of {variable} may not mark rows; run: grant update ({rule.soft}) on "
-                f"{table} to it"
-            )
-    if rule.hard or rule.purge:
-        may = await (await connection.execute(sql.MAY_DELETE, asked)).fetchone()
-        if may is None or not may["may"]:
-            raise ForbiddenError(
-                f"the role of {variable} may not delete rows; run: grant delete on {table} to it"
-            )
 
 
 class PostgresRows:
@@ -281,9 +232,3 @@ async def _answer(
     # Not prepared: a plan made for these very keys knows how many they are.
     cursor = await connection.execute(statement, values, prepare=False)
     return await cursor.fetchall() if cursor.description else []
-
-
-def _variable(entry: Entry) -> str:
-    variable = entry.source.delete_env
-    assert variable is not None  # noqa: S101 - the catalogue is refused without it.
-    return variable

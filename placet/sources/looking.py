@@ -73,9 +73,9 @@ async def refuse_writers(connection: Reading, entry: Entry, relation: Relation) 
 
 
 async def refuse_unreadable(
-    connection: Reading, entry: Entry, relation: Relation, columns: Iterable[str]
+    connection: Reading, relation: Relation, columns: Iterable[str], variable: str
 ) -> None:
-    """Make sure that the role in use may read these columns.
+    """Make sure that the role in use, that of ``variable``, may read these columns.
 
     Raises:
         MissingError: It may not; the message names them.
@@ -84,8 +84,8 @@ async def refuse_unreadable(
     found = sorted(row["name"] for row in await _rows(connection, sql.UNREADABLE, asked))
     if found:
         raise MissingError(
-            f"the role of {entry.source.read_env} may not read {', '.join(found)} of "
-            f"{entry.dataset.table}; grant select on them to it"
+            f"the role of {variable} may not read {', '.join(found)} of "
+            f"{relation.dataset.table}; grant select on them to it"
         )
 
 

@@ -17,7 +17,8 @@ from placet.domain.masking import masked, shortened
 from placet.domain.selection import SAMPLE_ROWS, Survey
 from placet.sources import freezing
 from placet.sources.copying import Copying, copying_of
-from placet.sources.deleting import deleting, refuse_role
+from placet.sources.deletable import deletable_table
+from placet.sources.deleting import deleting
 from placet.sources.looking import (
     Reading,
     refuse_incomparable,
@@ -72,13 +73,13 @@ class PostgresSources:
             ForbiddenError: The role that deletes may do too little, or everything.
         """
         told = deletable(entry)
+        async with deleting(entry, self._environment) as connection:
+            await deletable_table(connection, told, filters)
         async with reading(entry.source.read_env, self._environment) as connection:
             relation = await self._looked_up(connection, told, filters)
             survey = await _surveyed(connection, relation, columns, filters)
             keys = await freezing.keys(connection, relation, filters, most_rows)
             references = await freezing.references(connection, relation)
-        async with deleting(entry, self._environment) as connection:
-            await refuse_role(connection, told, relation, [each.column for each in filters])
         return Frozen(survey, keys, references)
 
     @asynccontextmanager
@@ -117,7 +118,9 @@ class PostgresSources:
     async def _looked_up(connection: Reading, entry: Entry, filters: Sequence[Filter]) -> Relation:
         relation = await relation_of(connection, entry)
         await refuse_writers(connection, entry, relation)
-        await refuse_unreadable(connection, entry, relation, entry.dataset.all_columns)
+        await refuse_unreadable(
+            connection, relation, entry.dataset.all_columns, entry.source.read_env
+        )
         await refuse_incomparable(connection, relation, entry.dataset.rows, f"{entry.name}.rows")
         await refuse_incomparable(connection, relation, filters)
         return relation

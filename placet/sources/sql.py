@@ -81,6 +81,25 @@ select pg_catalog.set_config('statement_timeout', '300s', true),
 
 LOCK = "select pg_catalog.pg_try_advisory_lock(%(number)s) as held"
 
+# A unique index on columns of the key, and on every row: one with a condition is not. What inherits
+# from a table has indexes of its own.
+TELLING_APART = """
+select c.relkind = 'p'
+       or (c.relkind = 'r' and not exists (
+           select from pg_catalog.pg_inherits h where h.inhparent = c.oid)) as plain,
+       exists (
+           select from pg_catalog.pg_index i
+            where i.indrelid = c.oid and i.indisunique and i.indisvalid
+              and i.indpred is null and i.indexprs is null
+              and not exists (
+                  select from pg_catalog.pg_attribute a
+                   where a.attrelid = c.oid
+                     and a.attnum = any ((i.indkey::int2[])[0:i.indnkeyatts - 1])
+                     and not a.attname = any (%(key)s))) as told_apart
+  from pg_catalog.pg_class c
+ where c.oid = %(oid)s::oid
+"""
+
 SUPERUSERS = """
 select r.rolname as role
   from pg_catalog.pg_roles r

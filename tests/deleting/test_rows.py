@@ -215,6 +215,13 @@ async def test_a_role_may_do_exactly_what_it_has_to(shelf: Shelf, grant: str, me
         await shelf.keys(entry)
 
 
+async def test_a_role_that_may_not_read_is_the_one_that_is_named(shelf: Shelf) -> None:
+    entry = shelf.put(COUNTRIES, NUMBERS)
+    shelf.run("revoke select on shop.thing from sample_deleter")
+    with pytest.raises(InvalidInputError, match="the role of PLACET_SAMPLE_DELETE_URL may not"):
+        await shelf.keys(entry)
+
+
 async def test_a_superuser_deletes_nothing(shelf: Shelf) -> None:
     entry = shelf.put(COUNTRIES, NUMBERS)
     everything = {**shelf.environment, "PLACET_SAMPLE_DELETE_URL": shelf.admin_url}
