@@ -53,7 +53,10 @@ def source_url(variable: str, environment: Mapping[str, str] | None = None) -> s
 
 
 def connection_options(url: str, **more: Any) -> dict[str, Any]:
-    """Return what ``psycopg`` connects to a source with; what the URL says wins, but for UTF-8."""
+    """Return what ``psycopg`` connects to a source with; what the URL says wins.
+
+    But for the encoding: what is copied is bytes, and is read as UTF-8.
+    """
     told = conninfo.conninfo_to_dict(url)
     ours = {
         **VANISHED,
