@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 
 from placet.deleting.keys import Key
 from placet.domain.catalogue import Entry
-from placet.domain.errors import PlacetError
+from placet.domain.errors import PlacetError, UnavailableError
 from placet.domain.filters import Filter
 
 
@@ -59,8 +59,8 @@ class TooSlowError(PlacetError):
     code = "too-slow"
 
 
-class BusyError(PlacetError):
-    """Somebody else holds a lock on some of the rows; nothing of it was done."""
+class BusyError(UnavailableError):
+    """Somebody else holds a lock on some of the rows, or on all; nothing of it was done."""
 
     code = "rows-busy"
 
@@ -83,6 +83,8 @@ class Rows(Protocol):
 
         Raises:
             TooSlowError: It took longer than a second; not with ``patient``.
+            BusyError: Somebody else holds a lock on the table.
+            InvalidInputError: The table does not take a filter, or a key, any more.
         """
         ...
 

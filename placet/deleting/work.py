@@ -14,7 +14,6 @@ from placet.deleting.pace import FIRST, MOST, Pace
 from placet.deleting.rows import Act, BlockedError, BusyError, Census, Rows, TooSlowError
 from placet.deleting.selection import Selection
 from placet.domain.deletion import DeletionRow
-from placet.domain.errors import UnavailableError
 from placet.ports import Deletions
 
 RECORD_SECONDS = 1.0
@@ -104,12 +103,12 @@ class Work:
             return True
         if halted():
             return False
+        if len(keys) == 1:
+            return await self._touch_one(act, keys, halted)
         began = time.monotonic()
         try:
-            await self._patiently(act, keys)
-        except (BlockedError, TooSlowError) as error:
-            if len(keys) == 1:
-                return True
+            await self.rows.touch(act, keys)
+        except (BlockedError, TooSlowError, BusyError) as error:
             if isinstance(error, TooSlowError):
                 self.pace.too_slow(len(keys))
             half = len(keys) // 2
@@ -119,20 +118,22 @@ class Work:
         self.pace.took(len(keys), time.monotonic() - began)
         return True
 
-    async def _patiently(self, act: Act, keys: Sequence[Key]) -> None:
-        for tried in range(1, _TRIES + 1):
+    async def _touch_one(self, act: Act, keys: Sequence[Key], halted: Halted) -> bool:
+        """Touch a row alone: it cannot be narrowed down, so what hangs on it may take its time."""
+        left = _TRIES
+        while not halted():
             try:
-                # A row alone cannot be narrowed down: whatever hangs on it may take its time.
-                await self.rows.touch(act, keys, patient=len(keys) == 1)
-            except BusyError as error:
-                if tried == _TRIES:
-                    raise UnavailableError(
-                        f"somebody else holds locks on rows that are to be touched ({error}); it "
-                        "goes on when they are free"
-                    ) from None
+                await self.rows.touch(act, keys, patient=True)
+            except BlockedError:
+                return True
+            except BusyError:
+                left -= 1
+                if not left:
+                    raise
                 await asyncio.sleep(PAUSE_SECONDS)
             else:
-                return
+                return True
+        return False
 
     async def _counted(self, keys: Sequence[Key]) -> Census:
         try:

@@ -31,8 +31,8 @@ from placet.sources.opening import connection_options, source_errors, source_url
 from placet.sources.relation import Relation
 
 _BUSY = (errors.LockNotAvailable, errors.DeadlockDetected, errors.SerializationFailure)
-# A trigger that forbids it raises an exception of its own.
-_BLOCKED = (psycopg.IntegrityError, errors.RaiseException)
+# A trigger that forbids it raises an exception of its own, or stumbles over a value of the row.
+_REFUSED = (psycopg.IntegrityError, psycopg.DataError, errors.RaiseException)
 
 
 class PostgresDeleter:
@@ -157,16 +157,16 @@ class PostgresRows:
             same=self._same(),
             touched=self._touched(act),
         )
-        await self._run(statement, keys, patient=patient)
+        await self._run(statement, keys, patient=patient, touching=True)
 
     async def _run(
-        self, statement: Composed, keys: Sequence[Key], *, patient: bool
+        self, statement: Composed, keys: Sequence[Key], *, patient: bool, touching: bool = False
     ) -> list[dict[str, Any]]:
         values = self._values | {
             f"key_{place}": column for place, column in enumerate(columns_of(keys))
         }
         connection = self._connection
-        with self._errors(patient=patient):
+        with self._errors(patient=patient, touching=touching):
             if not patient:
                 return await _answer(connection, statement, values)
             async with connection.transaction():
@@ -204,7 +204,7 @@ class PostgresRows:
         return SQL("target.{} = {}").format(self._column, Placeholder("mark"))
 
     @contextmanager
-    def _errors(self, *, patient: bool) -> Iterator[None]:
+    def _errors(self, *, patient: bool, touching: bool = False) -> Iterator[None]:
         """Tell apart what a smaller batch, some patience or somebody's grant would help."""
         try:
             yield
@@ -212,13 +212,21 @@ class PostgresRows:
             if not patient:
                 raise TooSlowError("it took longer than a second") from None
             raise UnavailableError(
-                "a single row takes longer than 30 seconds; add an index to the key, and to the "
-                "columns of other tables that refer to it"
+                "a single row takes longer than 30 seconds, or counting longer than five minutes; "
+                "add an index to what the filters name, and to the columns of other tables that "
+                "refer to this one"
             ) from None
         except _BUSY as error:
-            raise BusyError(error.sqlstate or "") from None
-        except _BLOCKED as error:
-            raise BlockedError(error.sqlstate or "") from None
+            raise BusyError(
+                f"somebody else holds a lock ({error.sqlstate}); it goes on when that is free"
+            ) from None
+        except _REFUSED as error:
+            if touching:
+                raise BlockedError(error.sqlstate or "") from None
+            raise InvalidInputError(
+                f"{self._relation.dataset.table} does not take a filter or a key any more "
+                f"({error.sqlstate}); see what has changed with: placet datasets --check"
+            ) from None
         except errors.InsufficientPrivilege:
             raise UnavailableError(
                 f"the role of {self._variable} may not do this any more; grant it again what it "

@@ -91,6 +91,24 @@ async def test_what_others_refer_to_is_listed_and_the_rest_is_deleted(
     assert "777" not in str(event)
 
 
+async def test_a_row_over_which_a_trigger_stumbles_is_listed_and_the_rest_is_deleted(
+    ledger: PostgresLedger, shelf: Shelf
+) -> None:
+    entry = shelf.put(COUNTRIES, NUMBERS)
+    shelf.run(
+        "create function shop.divide() returns trigger language plpgsql as "
+        "$$ begin perform 1 / (old.id - 5); return old; end $$"
+    )
+    shelf.run(
+        "create trigger divides before delete on shop.thing "
+        "for each row execute function shop.divide()"
+    )
+    order = await approved(ledger, shelf, entry, DE)
+    result = await run(worker(ledger, shelf, entry).delete, order)
+    assert result.summary == "9 deleted, 1 spared as the database refuses it of 10 rows"
+    assert shelf.left() == [5]
+
+
 async def test_rows_that_refer_to_each_other_are_all_deleted(
     ledger: PostgresLedger, shelf: Shelf
 ) -> None:
@@ -331,8 +349,10 @@ async def test_locked_rows_are_waited_for(
     monkeypatch.setattr("placet.deleting.work.PAUSE_SECONDS", 0.01)
     with psycopg.connect(shelf.admin_url) as other:
         other.execute("select from shop.thing where id = 7 for update")
-        with pytest.raises(UnavailableError, match="goes on when they are free"):
+        with pytest.raises(UnavailableError, match="goes on when that is free"):
             await run(activities.delete, order)
+    # Those before it did not have to wait.
+    assert shelf.left() == [7, 8, 9, 10]
     assert (await run(activities.delete, order)).summary == "10 deleted of 10 rows"
 
 

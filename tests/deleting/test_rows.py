@@ -274,9 +274,81 @@ async def test_a_source_that_goes_away_is_unavailable(shelf: Shelf) -> None:
     assert len(shelf.left()) == 10
 
 
+async def test_a_row_without_a_key_is_refused(shelf: Shelf) -> None:
+    with pytest.raises(InvalidInputError, match="has no key: one of its columns is null"):
+        await shelf.keys(shelf.put("id bigint unique", "values (1), (null)"))
+
+
 @pytest.mark.parametrize(
-    ("columns", "fill"),
-    [("id bigint", "values (1), (1)"), ("id bigint", "values (1), (null)")],
+    ("columns", "further", "why"),
+    [
+        # Nothing keeps a second row of a key from coming after the approval.
+        ("id bigint, country text", "create index on shop.thing (id)", "no unique index"),
+        (
+            "id bigint, country text",
+            "create unique index on shop.thing (id) where country = 'DE'",
+            "no unique index",
+        ),
+        (
+            "id text, country text",
+            "create unique index on shop.thing (lower(id))",
+            "no unique index",
+        ),
+        ("id bigint, country text, primary key (id, country)", "", "no unique index"),
+        # The children of a table have keys of their own.
+        (COUNTRIES, "create table shop.child () inherits (shop.thing)", "no table of its own"),
+    ],
+)
+async def test_a_key_that_is_none_is_refused(
+    shelf: Shelf, columns: str, further: str, why: str
+) -> None:
+    entry = shelf.put(columns, NUMBERS)
+    shelf.run(further or "select")
+    with pytest.raises(InvalidInputError, match=why):
+        await shelf.keys(entry)
+    with pytest.raises(InvalidInputError, match=why):
+        async with PostgresDeleter(shelf.environment).open(entry, [], PERMIT, APPROVED):
+            pass
+
+
+async def test_nobody_knows_the_key_of_a_view(shelf: Shelf) -> None:
+    entry = shelf.put(COUNTRIES, NUMBERS)
+    shelf.run("alter table shop.thing rename to stuff")
+    shelf.run("create view shop.thing as select * from shop.stuff")
+    shelf.run("grant select on shop.thing to sample_reader")
+    with pytest.raises(InvalidInputError, match="name another table in datasets"):
+        await shelf.keys(entry)
+
+
+async def test_rows_are_deleted_from_all_parts_of_a_table(shelf: Shelf) -> None:
+    entry = shelf.put(COUNTRIES, NUMBERS)
+    shelf.run("alter table shop.thing rename to low")
+    shelf.run("create table shop.thing (like shop.low, primary key (id)) partition by range (id)")
+    shelf.run("alter table shop.thing attach partition shop.low for values from (0) to (100)")
+    shelf.run("create table shop.high partition of shop.thing for values from (100) to (200)")
+    shelf.run("insert into shop.thing values (100, 'DE'), (101, 'FR')")
+    shelf.run("grant select on shop.thing to sample_reader")
+    shelf.run("grant select, delete on shop.thing to sample_deleter")
+    filters = [by("country", "eq", "DE")]
+    keys = await keys_of(shelf, entry, *filters)
+    async with PostgresDeleter(shelf.environment).open(entry, filters, PERMIT, APPROVED) as rows:
+        await rows.touch(Act.DELETE, keys)
+    assert shelf.left() == [101]
+
+
+@pytest.mark.parametrize(
+    ("kind", "values", "condition"),
+    [
+        ("varchar(2)", "values (1, 'DE'), (2, 'FR')", ("eq", "DEU")),
+        ("char(2)", "values (1, 'DE'), (2, 'FR')", ("in", ["DEU"])),
+        ("shop.code", "values (1, 'DE'), (2, 'FR')", ("eq", "DEU")),
+        ("numeric(6, 2)", "values (1, 10.00), (2, 20.00)", ("le", "9.999")),
+        (
+            "timestamp(0)",
+            "values (1, timestamp '2026-03-02 10:00:00')",
+            ("le", "2026-03-02 09:59:59.9"),
+        ),
+    ],
 )
 async def test_a_value_is_not_cut_to_fit_its_column(
     shelf: Shelf, kind: str, values: str, condition: tuple[str, object]
