@@ -9,7 +9,7 @@ import hashlib
 import json
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
@@ -22,7 +22,7 @@ from activities.stopping import halting
 from placet.deleting.course import Course
 from placet.deleting.keys import write_key
 from placet.deleting.rows import Act, Deleter, ForbiddenError
-from placet.deleting.selection import Selection
+from placet.deleting.selection import AlteredError, Selection
 from placet.deleting.work import Work
 from placet.digest import digest
 from placet.domain.catalogue import Catalogue, Entry
@@ -109,8 +109,9 @@ class DeletionActivities:
             UnavailableError: The source does not answer, or rows are locked; it goes on later.
         """
         with permanent():
-            approved = await self._approved(order.permit, order.digest, order.plan)
             row = await self._book.find(order.permit)
+            with _going_on() if row else nullcontext():
+                approved = await self._approved(order.permit, order.digest, order.plan)
             if row is None and order.stop:
                 row = await self._begin(order, approved, DeletionState.STOPPED, None)
             if row is None or row.state in _UNDER_WAY:
@@ -128,11 +129,12 @@ class DeletionActivities:
         """Take the marks away or, when the time to do so is over, delete what bears one.
 
         Raises:
-            ApplicationError: What is kept is not what was approved.
-            UnavailableError: The source does not answer, or rows are locked; it goes on later.
+            UnavailableError: The source does not answer, rows are locked, or what is kept is not
+                what was approved; it goes on later.
         """
         with permanent():
-            approved = await self._approved(order.permit, order.digest, order.plan)
+            with _going_on():
+                approved = await self._approved(order.permit, order.digest, order.plan)
             row = await self._book.hold(order.permit, approved.holder)
             undo = order.why is EndReason.WITHDRAWN
             if row.state.final:
@@ -164,7 +166,7 @@ class DeletionActivities:
         """Return exactly what was approved (rule 4).
 
         Raises:
-            ConflictError: It has changed; the message names both digests.
+            AlteredError: It has changed.
         """
         content = await self._ledger.get_content(revision)
         _same("the stored request", _digest(content), revision)
@@ -338,11 +340,12 @@ def _going_on() -> Iterator[None]:
     """Let a deletion that has begun wait for what it lacks: it would be left half-way else.
 
     Raises:
-        UnavailableError: Its role may not go on, its table has changed, or a part is not stored.
+        UnavailableError: Its role may not go on, its table has changed, or what is kept of it is
+            gone or altered.
     """
     try:
         yield
-    except (ForbiddenError, InvalidInputError, NotFoundError) as error:
+    except (AlteredError, ForbiddenError, InvalidInputError, NotFoundError) as error:
         raise UnavailableError(
             f"{error}; it goes on when that is put right, or withdraw it"
         ) from error
@@ -358,7 +361,4 @@ def _digest(content: bytes) -> str:
 
 def _same(what: str, found: str, approved: str) -> None:
     if found != approved:
-        raise ConflictError(
-            f"{what} has the digest {found}, approved was {approved}; nothing is deleted, restore "
-            "the content store from a backup or ask for a new approval"
-        )
+        raise AlteredError(f"{what} has the digest {found}, which")

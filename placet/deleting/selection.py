@@ -69,6 +69,19 @@ class Frozen:
     references: tuple[Reference, ...]
 
 
+class AlteredError(ConflictError):
+    """Something that is kept is not what was approved."""
+
+    code = "altered-content"
+
+    def __init__(self, what: str) -> None:
+        """Say what."""
+        super().__init__(
+            f"{what} is not what was approved; nothing more is deleted, restore the content store "
+            "from a backup or ask for a new approval"
+        )
+
+
 class Freezing:
     """Takes keys line by line as Postgres copies them, and keeps them in parts."""
 
@@ -154,7 +167,7 @@ class Reader:
 
         Raises:
             NotFoundError: A part is not stored any more.
-            ConflictError: A part, or all of them, are not what was approved.
+            AlteredError: A part, or all of them, are not what was approved.
         """
         while self._at >= len(self._lines):
             if not self._parts:
@@ -169,20 +182,13 @@ class Reader:
         name = self._parts.pop(0)
         content = await self._fetch(name)
         if hashlib.sha256(content).hexdigest() != name:
-            raise _changed(f"the stored keys {name}")
+            raise AlteredError(f"the stored keys {name}")
         text = zstd.decompress(content)
         self._found.update(text)
         if not self._parts and self._found.hexdigest() != self._expected:
-            raise _changed("the stored selection")
+            raise AlteredError("the stored selection")
         lines = text.decode().split("\n")
         del lines[-1]
         skipped = min(self._skip, len(lines))
         self._skip -= skipped
         self._lines, self._at = lines, skipped
-
-
-def _changed(what: str) -> ConflictError:
-    return ConflictError(
-        f"{what} is not what was approved; nothing more is deleted, restore the content store from "
-        "a backup or ask for a new approval"
-    )
