@@ -121,8 +121,7 @@ class DeletionActivities:
                     return await self._carry_out(order, approved, known, halt)
 
                 return _result(approved, await halting(work, asked=order.stop))
-            ended = Ended(state=row.state, counts=row.counts, until=row.until)
-            return _result(approved, await self._end(order, approved, row, ended))
+            return _result(approved, await self._again(order, approved, row))
 
     @activity.defn(name="deletion.end")
     async def end(self, order: EndOrder) -> EffectResult:
@@ -193,10 +192,15 @@ class DeletionActivities:
         self._compare(approved)
         async with self._course(approved, order.approved, halt) as course:
             recount = await course.recount()
-            if drifted(approved.scope.rows, recount, approved.scope.tolerance):
-                row = await self._begin(order, approved, DeletionState.DRIFTED, recount)
-                return await self._end(order, approved, row, Ended(state=row.state))
-            await self._begin(order, approved, DeletionState.RUNNING, recount)
+            state = DeletionState.RUNNING
+            if halt.asked:
+                # Whoever wants it stopped does not want to be asked again.
+                state = DeletionState.STOPPED
+            elif drifted(approved.scope.rows, recount, approved.scope.tolerance):
+                state = DeletionState.DRIFTED
+            row = await self._begin(order, approved, state, recount)
+            if row.state.final:
+                return await self._again(order, approved, row)
             with _going_on():
                 return await self._delete(order, approved, course)
 
@@ -270,6 +274,11 @@ class DeletionActivities:
         elif state is DeletionState.STOPPED:
             events.append(order.stopped.telling({"summary": "nothing was touched"}))
         return (await self._book.begin(entry, events)).deletion
+
+    async def _again(self, order: EffectOrder, approved: Approved, row: DeletionRow) -> Written:
+        """Say once more how the deletion has ended, or until when it is in force."""
+        ended = Ended(state=row.state, counts=row.counts, until=row.until)
+        return await self._end(order, approved, row, ended)
 
     async def _end(
         self, order: EffectOrder, approved: Approved, row: DeletionRow, ended: Ended

@@ -150,7 +150,8 @@ class Gate:
             message = f"the effect of {self._case.request_id} is {self._case.effect}, not pending"
             raise RuntimeError(message)
         done = await self._reported(self._run(activity, attempt), EffectState.PENDING)
-        if done is not None and done.again is not None:
+        # Whoever had it stopped does not want to be asked again.
+        if done is not None and done.again is not None and not self._case.stopping:
             asking = asyncio.create_task(self._followers.ask_again(done.again, done.summary))
             await self._until(asking.done)
             asking.result()

@@ -14,7 +14,7 @@ from placet.domain.errors import UnavailableError
 from placet.domain.orders import EffectResult
 from placet.domain.vocabulary import EndReason
 from placet.ledger import PostgresLedger
-from placet.sources.deleting import PostgresDeleter
+from placet.sources.deleting import PostgresDeleter, PostgresRows
 from tests.deleting.approved import REQUEST, approved, catalogue_of, ending
 from tests.deleting.shelf import APPROVED, HARD, PERMIT, SOFT, Shelf, by
 
@@ -354,6 +354,94 @@ async def test_locked_rows_are_waited_for(
     # Those before it did not have to wait.
     assert shelf.left() == [7, 8, 9, 10]
     assert (await run(activities.delete, order)).summary == "10 deleted of 10 rows"
+
+
+@pytest.mark.parametrize("begun", [False, True])
+async def test_a_locked_table_is_waited_for(
+    ledger: PostgresLedger, shelf: Shelf, *, begun: bool
+) -> None:
+    entry = shelf.put(MARKED, UNMARKED, delete=SOFT)
+    order: Any = await approved(ledger, shelf, entry, DE)
+    activities = worker(ledger, shelf, entry)
+    does: Any = activities.delete
+    if begun:
+        await run(does, order)
+        does, order = activities.end, ending(order, EndReason.WITHDRAWN)
+    with psycopg.connect(shelf.admin_url) as other:
+        other.execute("lock table shop.thing in access exclusive mode")
+        with pytest.raises(UnavailableError, match="goes on when that is free"):
+            await run(does, order)
+    summary = "10 restored of 10 rows" if begun else "10 marked as deleted of 10 rows"
+    assert (await run(does, order)).summary == summary
+
+
+class Altered:
+    """A ledger whose content store returns something else than was stored."""
+
+    def __init__(self, ledger: PostgresLedger) -> None:
+        self._ledger = ledger
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._ledger, name)
+
+    async def get_content(self, digest: str) -> bytes:
+        """Return what is stored, and a space."""
+        return await self._ledger.get_content(digest) + b" "
+
+
+async def test_what_has_begun_waits_for_what_was_altered(
+    ledger: PostgresLedger, shelf: Shelf
+) -> None:
+    entry = shelf.put(MARKED, UNMARKED, delete=SOFT)
+    order = await approved(ledger, shelf, entry, DE)
+    altered: Any = Altered(ledger)
+    with pytest.raises(ApplicationError, match="not what was approved") as caught:
+        await run(worker(altered, shelf, entry).delete, order)
+    assert caught.value.non_retryable
+    await run(worker(ledger, shelf, entry).delete, order)
+
+    undo = ending(order, EndReason.WITHDRAWN)
+    with pytest.raises(UnavailableError, match="it goes on when that is put right"):
+        await run(worker(altered, shelf, entry).end, undo)
+    assert (await run(worker(ledger, shelf, entry).end, undo)).undone
+
+
+async def test_who_stops_it_while_rows_are_counted_is_not_asked_again(
+    ledger: PostgresLedger, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = shelf.put(COUNTRIES, NUMBERS)
+    order = await approved(ledger, shelf, entry, DE)
+    shelf.run("delete from shop.thing where id < 6")
+    environment, selected = ActivityEnvironment(), PostgresRows.selected
+
+    async def stopped_meanwhile(rows: PostgresRows) -> int:
+        details = activity.ActivityCancellationDetails(cancel_requested=True)
+        environment.cancel(cancellation_details=details)
+        return await selected(rows)
+
+    monkeypatch.setattr(PostgresRows, "selected", stopped_meanwhile)
+    result = await environment.run(worker(ledger, shelf, entry).delete, order)
+    assert (result.stopped, result.again) == (True, None)
+    assert result.summary == "nothing touched of 10 rows"
+    assert (await state_of(ledger))[0] is DeletionState.STOPPED
+
+
+async def test_an_attempt_that_counts_while_another_stops_it_touches_nothing(
+    ledger: PostgresLedger, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = shelf.put(COUNTRIES, NUMBERS)
+    order = await approved(ledger, shelf, entry, DE)
+    activities, selected = worker(ledger, shelf, entry), PostgresRows.selected
+    stops: list[EffectResult] = []
+
+    async def stopped_meanwhile(rows: PostgresRows) -> int:
+        stops.append(await run(activities.delete, order.model_copy(update={"stop": True})))
+        return await selected(rows)
+
+    monkeypatch.setattr(PostgresRows, "selected", stopped_meanwhile)
+    assert [await run(activities.delete, order)] == stops
+    assert stops[0].stopped
+    assert len(shelf.left()) == 10
 
 
 async def test_a_table_that_lost_its_rights_half_way_is_waited_for(

@@ -1,6 +1,8 @@
 """What is done may last: it ends in time, early, or is asked about again."""
 
 import asyncio
+import contextlib
+from typing import Any
 
 import pytest
 from temporalio.client import WorkflowExecutionStatus, WorkflowFailureError
@@ -187,3 +189,27 @@ async def test_what_is_no_longer_true_is_asked_about_in_a_case_of_its_own(
         await eventually(lambda: is_now(office, again, "in_force"), "the second case to be done")
         await office.decide(again, "withdraw", ALICE)
         assert (await office.result(again)).effect == "undone"
+
+
+async def test_whoever_had_it_stopped_is_not_asked_again(
+    closed_office: Office, lender: Lender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office = closed_office
+    lender.again = expense("150.00 EUR")
+    looking = asyncio.Event()
+
+    async def consume(*told: Any) -> Any:
+        # It is told to stop when it has seen already that it is no longer true.
+        looking.set()
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+        return await office.ledger.consume(*told)
+
+    monkeypatch.setattr(lender, "consume", consume, raising=False)
+    async with office.worker():
+        handle = await office.submit()
+        await office.decide(handle, "approve", BOB)
+        await looking.wait()
+        await office.decide(handle, "withdraw", ALICE)
+        assert (await office.result(handle)).effect == "stopped"
+    assert await office.told(handle, "system:case:followed") == []
