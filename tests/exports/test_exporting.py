@@ -156,8 +156,8 @@ async def test_what_is_no_longer_true_is_refused(
     [
         "alter table shop.place alter code type varchar(9)",
         (
-            "create or replace view shop.customer as select id, name as country, created, deleted_at, "
-            "name, email, phone, born, newsletter, credit from shop.all_customers"
+            "create or replace view shop.customer as select id, name as country, created, "
+            "deleted_at, name, email, phone, born, newsletter, credit from shop.all_customers"
         ),
     ],
 )
@@ -168,8 +168,8 @@ async def test_columns_that_have_become_others_are_not_exported(
         for statement in (
             "alter table shop.customer rename to all_customers",
             (
-                "create view shop.customer as select id, country, created, deleted_at, name, email, "
-                "phone, born, newsletter, credit from shop.all_customers"
+                "create view shop.customer as select id, country, created, deleted_at, name, "
+                "email, phone, born, newsletter, credit from shop.all_customers"
             ),
             "create table shop.place as select id, country as code from shop.all_customers",
             "grant select on shop.customer, shop.place to sample_reader",
