@@ -49,6 +49,7 @@ ALLOWED = {
         "placet.domain",
         "placet.exports",
         "placet.files",
+        "placet.halt",
         "placet.mail",
         "placet.payments",
         "placet.pipelines",
