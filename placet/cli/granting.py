@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+from datetime import timedelta
 
 from temporalio.client import WorkflowFailureError
 from temporalio.exceptions import FailureError
@@ -17,6 +18,7 @@ from placet.domain.reconciling import AccessFinding, CheckOrder, CheckReport
 from placet.settings import Settings
 
 WORKFLOW = "access-check"
+GIVEN_UP_AFTER = timedelta(hours=1)
 
 
 async def list_grants(case: str | None, *, json: bool) -> int:
@@ -99,6 +101,8 @@ async def _checked(settings: Settings, patience: float) -> CheckReport:
                 CheckOrder(),
                 id=f"{WORKFLOW}-{secrets.token_hex(8)}",
                 task_queue=settings.task_queue,
+                # Without a worker each call would leave one that waits for ever.
+                execution_timeout=GIVEN_UP_AFTER,
                 result_type=CheckReport,
             )
     except TimeoutError:

@@ -171,7 +171,23 @@ async def test_what_is_no_order_is_refused_and_wedges_nothing(office: Office, or
     assert "start access-check with nothing" in str(caught.value.cause)
 
 
-async def test_without_a_worker_the_command_says_so() -> None:
+async def test_without_a_worker_the_command_says_so_and_leaves_nothing_for_ever(
+    closed_office: Office,
+) -> None:
     with pytest.raises(StopError, match="no worker has finished the check in 1 seconds") as caught:
         await check_grants(1, json=False)
     assert caught.value.code is Code.UNREACHABLE
+    queue = closed_office.settings.task_queue
+
+    async def left() -> list[int]:
+        found = closed_office.client.list_workflows(f"TaskQueue = '{queue}'")
+        ids = [each.id async for each in found]
+        told = [await closed_office.client.get_workflow_handle(each).describe() for each in ids]
+        config = [each.raw_description.execution_config for each in told]
+        return [each.workflow_execution_timeout.seconds for each in config]
+
+    async def one_is_listed() -> bool:
+        return len(await left()) == 1
+
+    await eventually(one_is_listed, "the check to be listed")
+    assert await left() == [3600]
