@@ -164,6 +164,17 @@ class Case(Stored):
         }.get(self.effect or EffectState.PENDING)
 
     @property
+    def effect_told_at(self) -> datetime | None:
+        """Return the instant with which what came of the effect is told; None before an outcome.
+
+        Its own transaction has recorded it, so no step keeps when the workflow has heard of it. A
+        worker that takes over from one that died has to say the same of it.
+        """
+        if self.ending is not None:
+            return self.ending.at
+        return self.effect_from or (self.outcome.at if self.outcome else None)
+
+    @property
     def wants_stage(self) -> bool:
         """Say whether the next stage is to be opened."""
         return self.status is Status.PENDING and self.stage is None

@@ -48,7 +48,7 @@ def follower_ids(case: str, what: str) -> Iterator[str]:
 
 def ended(case: Case, result: EffectResult, now: datetime) -> Step:
     """Take that what was in force has ended; its own transaction has recorded it."""
-    draft = Draft(case, now)
+    draft = Draft(case, case.effect_told_at or now)
     draft.set(effect=EffectState.UNDONE if result.undone else EffectState.ENDED)
     draft.notify(NoticeKind.EFFECT_ENDED, concerned(case), result.summary)
     return draft.done()

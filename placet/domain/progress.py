@@ -266,7 +266,7 @@ def notice_failed(case: Case, undelivered: Undelivered, now: datetime) -> Step:
 
 def effect_ended(case: Case, result: EffectResult, now: datetime) -> Step:
     """Take that the effect is done, or was stopped; its own transaction has recorded it."""
-    draft = Draft(case, now)
+    draft = Draft(case, case.effect_told_at or now)
     if result.stopped:
         draft.set(effect=EffectState.STOPPED)
         draft.notify(NoticeKind.EFFECT_STOPPED, concerned(case), result.summary)

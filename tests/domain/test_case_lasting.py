@@ -230,3 +230,17 @@ def test_what_comes_of_a_case_has_an_id_that_is_short_enough_and_its_own(letter:
     )
     assert max(len(each.encode()) for each in (one, two, other)) <= 1_000
     assert len({one, two, other}) == 3
+
+
+@pytest.mark.rule(number=3)
+def test_what_came_of_the_effect_is_told_with_the_same_instant_in_every_try() -> None:
+    world = approved()
+    for late in (0, 7):
+        step = progress.effect_ended(world.case, DONE, world.now + timedelta(hours=late))
+        assert [notice.at for notice in step.notices] == [BEGIN]
+    world.take(progress.effect_ended(world.case, DONE, world.now))
+    world.after_an_outage(300)
+    for late in (0, 7):
+        result = EffectResult(summary="the role is gone")
+        step = lasting.ended(world.case, result, world.now + timedelta(hours=late))
+        assert [notice.at for notice in step.notices] == [UNTIL]
