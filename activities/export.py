@@ -8,19 +8,14 @@ next, which sweeps what was left; one that died after the rename is only recorde
 import asyncio
 import hashlib
 import json
-import time
-import uuid
-from collections.abc import Callable, Coroutine
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from importlib.metadata import version
+from collections.abc import Callable
 from typing import Any
 
 from pydantic import JsonValue
 from temporalio import activity
 
 from activities.errors import permanent
+from activities.making import Approved, Maker
 from placet.digest import digest
 from placet.domain.catalogue import Catalogue, Entry
 from placet.domain.errors import ConflictError, InvalidInputError, NotFoundError, UnavailableError
@@ -31,49 +26,15 @@ from placet.domain.export import (
     ExportResult,
     ExportRow,
     ExportState,
-    Manifest,
     Scope,
     rows_text,
 )
-from placet.domain.filters import words
 from placet.domain.orders import EffectOrder, EffectResult, EndOrder
 from placet.domain.vocabulary import EndReason
-from placet.exports.store import MANIFEST, ExportStore, Staging
-from placet.exports.writing import Meter, StoppedError, Wanted, Written, unwritable, write
+from placet.exports.store import ExportStore
+from placet.exports.writing import StoppedError, unwritable
 from placet.files import size_text
 from placet.ports import Ledger, Selected, Sources
-
-AT_ONCE = 4
-"""So many files are made at once by one worker; others wait for their turn."""
-
-_BEAT_SECONDS = 1.0
-_VERSION = version("placet")
-
-
-@dataclass(frozen=True)
-class _Approved:
-    """An export as it was approved, and the attempt that makes its file.
-
-    Attributes:
-        order: What the workflow asks for.
-        told: The request as JSON.
-        request: The request.
-        scope: What people were told.
-        holder: This attempt.
-        began: When it began, by the machine's own count of seconds.
-    """
-
-    order: EffectOrder
-    told: dict[str, JsonValue]
-    request: ExportRequest
-    scope: Scope
-    holder: str = field(default_factory=lambda: uuid.uuid4().hex)
-    began: float = field(default_factory=time.monotonic)
-
-    @property
-    def now(self) -> datetime:
-        """Return the time by Temporal's clock, which is also the one that ends the file's."""
-        return activity.info().started_time + timedelta(seconds=time.monotonic() - self.began)
 
 
 class ExportActivities:
@@ -92,7 +53,7 @@ class ExportActivities:
         self._sources = sources
         self._catalogue = catalogue
         self._store = store
-        self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="export")
+        self._maker = Maker(self._book, store)
 
     @activity.defn(name="export.export")
     async def export(self, order: EffectOrder) -> EffectResult:
@@ -136,7 +97,7 @@ class ExportActivities:
             ended = await self._book.remove(order.permit, [event])
             return EffectResult(summary=told, facts=facts, receipt=_last(ended))
 
-    async def _approved(self, order: EffectOrder) -> _Approved:
+    async def _approved(self, order: EffectOrder) -> Approved:
         """Read exactly what was approved (rule 4).
 
         Raises:
@@ -146,9 +107,9 @@ class ExportActivities:
         _same("the stored request", hashlib.sha256(content).hexdigest(), order.digest)
         request = ExportRequest.model_validate_json(content, extra="ignore")
         scope = Scope.model_validate(order.plan.scope)
-        return _Approved(order, json.loads(content), request, scope)
+        return Approved(order, json.loads(content), request, scope)
 
-    async def _exported(self, approved: _Approved, known: ExportRow | None) -> EffectResult:
+    async def _exported(self, approved: Approved, known: ExportRow | None) -> EffectResult:
         order = approved.order
         if known is not None and known.state is not ExportState.RUNNING:
             return await self._as_before(approved, known)
@@ -156,7 +117,7 @@ class ExportActivities:
             await self._begin(approved)
         if order.stop:
             return await self._stopped(approved)
-        finished = await asyncio.to_thread(self._finished, order)
+        finished = await asyncio.to_thread(self._maker.finished, order)
         if finished is None:
             entry, scope = self._entry(approved.scope), approved.scope
             async with self._sources.selected(
@@ -167,12 +128,12 @@ class ExportActivities:
                     return await self._drifted(approved, selected.rows)
                 await self._begin(approved)
                 try:
-                    finished = await self._made(approved, selected)
+                    finished = await self._maker.make(approved, selected)
                 except StoppedError:
                     return await self._stopped(approved)
         return await self._ready(approved, finished.as_file)
 
-    async def _as_before(self, approved: _Approved, known: ExportRow) -> EffectResult:
+    async def _as_before(self, approved: Approved, known: ExportRow) -> EffectResult:
         """Say what came of an export that has ended, whatever has become of its file since.
 
         Raises:
@@ -206,7 +167,7 @@ class ExportActivities:
             )
         return entry
 
-    async def _begin(self, approved: _Approved) -> ExportResult:
+    async def _begin(self, approved: Approved) -> ExportResult:
         """Consume the permit and record the export, or take over from the attempt before."""
         order = approved.order
         entry = ExportEntry(
@@ -219,90 +180,7 @@ class ExportActivities:
         )
         return await self._book.begin(entry, [order.consumed])
 
-    async def _made(self, approved: _Approved, selected: Selected) -> Manifest:
-        """Make the file and its manifest, and put both where they can be found."""
-        order = approved.order
-        staging = await asyncio.to_thread(self._store.stage, order.permit, approved.holder)
-        try:
-            written = await self._pumped(approved, selected, staging)
-            manifest = _manifest(approved, selected, written)
-            await asyncio.to_thread(_describe, staging, manifest)
-            return await asyncio.to_thread(
-                self._released, approved, staging, manifest, _from_thread()
-            )
-        finally:
-            # After it was released there is nothing of this name.
-            await asyncio.to_thread(self._store.discard, staging)
-
-    async def _pumped(self, approved: _Approved, selected: Selected, staging: Staging) -> Written:
-        """Write the file in a thread, and tell meanwhile how far it is.
-
-        Raises:
-            StoppedError: Somebody wants no file any more.
-            UnavailableError: The worker ends; another begins anew.
-        """
-        scope, meter = approved.scope, Meter(selected.rows)
-        wanted = Wanted(scope.format, scope.compression, approved.request.recipient.key)
-
-        def pump() -> Written:
-            with staging.file(scope.file_name) as file:
-                return write(selected, file, wanted, meter)
-
-        loop = asyncio.get_running_loop()
-        pumping = loop.run_in_executor(self._threads, pump)
-        leaving = asyncio.create_task(activity.wait_for_worker_shutdown())
-        asked = False
-        try:
-            while not pumping.done():
-                try:
-                    going: set[asyncio.Future[Any]] = {pumping}
-                    if not meter.stopping.is_set():
-                        going.add(leaving)
-                    await asyncio.wait(
-                        going, timeout=_BEAT_SECONDS, return_when=asyncio.FIRST_COMPLETED
-                    )
-                except asyncio.CancelledError:
-                    if not _asked_to_stop():
-                        raise
-                    asked = True
-                if asked or leaving.done():
-                    meter.stopping.set()
-                _beat(meter)
-        finally:
-            leaving.cancel()
-            meter.stopping.set()
-            await _ended(pumping)
-        try:
-            return pumping.result()
-        except StoppedError:
-            if asked:
-                raise
-            raise UnavailableError("the worker stops; another one makes the file anew") from None
-
-    def _released(
-        self, approved: _Approved, staging: Staging, manifest: Manifest, ask: "_Ask"
-    ) -> Manifest:
-        """Show the file, if no other attempt has taken over meanwhile; for a thread.
-
-        Returns:
-            What lies beside it. The attempt before may have shown its own in the very moment in
-            which this one took over: then it is that.
-        """
-        order = approved.order
-        with self._store.alone():
-            if not ask(self._book.holds(order.permit, approved.holder)):
-                raise UnavailableError("another attempt makes the file now; this one is given up")
-            if (finished := self._finished(order)) is not None:
-                return finished
-            self._store.release(staging, order.request_id)
-            return manifest
-
-    def _finished(self, order: EffectOrder) -> Manifest | None:
-        """Return what lies beside the whole file of this permit, if there is one; for a thread."""
-        found = self._store.manifest(order.request_id)
-        return found if found is not None and found.permit == order.permit else None
-
-    async def _ready(self, approved: _Approved, file: ExportFile) -> EffectResult:
+    async def _ready(self, approved: Approved, file: ExportFile) -> EffectResult:
         """Record that the file is there, until when; again it says the same."""
         order = approved.order
         told = f"{rows_text(file.rows)} in {file.name}, {size_text(file.bytes)}"
@@ -318,7 +196,7 @@ class ExportActivities:
         )
         return EffectResult(summary=told, facts=facts, receipt=_last(ended), until=file.until)
 
-    async def _drifted(self, approved: _Approved, rows: int) -> EffectResult:
+    async def _drifted(self, approved: Approved, rows: int) -> EffectResult:
         """Record that nothing is exported, and have people asked again; again it says the same."""
         order = approved.order
         await self._begin(approved)
@@ -333,7 +211,7 @@ class ExportActivities:
             summary=told, facts=facts, stopped=True, again=approved.told, receipt=_last(ended)
         )
 
-    async def _stopped(self, approved: _Approved) -> EffectResult:
+    async def _stopped(self, approved: Approved) -> EffectResult:
         """See that there is no file, and record that it was stopped; again it says the same."""
         order = approved.order
         await self._begin(approved)
@@ -345,7 +223,7 @@ class ExportActivities:
         )
         return EffectResult(summary=told, stopped=True, receipt=_last(ended))
 
-    async def _give_up(self, approved: _Approved) -> None:
+    async def _give_up(self, approved: Approved) -> None:
         """Record that an export that this attempt has begun has failed; there is no file of it.
 
         One that was overtaken leaves it to the other.
@@ -359,7 +237,7 @@ class ExportActivities:
         """Delete whatever attempts of this permit have left, also a whole file; for a thread."""
         with self._store.alone():
             self._store.sweep(order.permit)
-            if self._finished(order) is not None:
+            if self._maker.finished(order) is not None:
                 self._store.remove(order.request_id)
 
     def _removed(self, order: EndOrder) -> bool:
@@ -384,74 +262,6 @@ class ExportActivities:
                 f"worker's: let PLACET_EXPORTS of all workers be the one named {made.store[:12]} "
                 "in its .store"
             )
-
-
-_Ask = Callable[[Coroutine[Any, Any, bool]], bool]
-
-
-def _from_thread() -> _Ask:
-    """Return a way to ask something of the loop's world from a thread."""
-    loop = asyncio.get_running_loop()
-    return lambda asking: asyncio.run_coroutine_threadsafe(asking, loop).result()
-
-
-async def _ended(pumping: "asyncio.Future[Written]") -> None:
-    """Wait for the thread: it uses the connection and the file, which may not go before it has."""
-    cancelled = False
-    while not pumping.done():
-        try:
-            await asyncio.wait({pumping})
-        except asyncio.CancelledError:
-            cancelled = True
-    if cancelled:
-        raise asyncio.CancelledError
-
-
-def _asked_to_stop() -> bool:
-    """Say whether somebody wants no file; else it is only this worker that stops."""
-    details = activity.cancellation_details()
-    return details is not None and details.cancel_requested
-
-
-def _beat(meter: Meter) -> None:
-    activity.heartbeat(
-        {"done": meter.rows, "total": meter.total, "unit": "rows", "bytes": meter.bytes}
-    )
-
-
-def _manifest(approved: _Approved, selected: Selected, written: Written) -> Manifest:
-    order, request, scope = approved.order, approved.request, approved.scope
-    return Manifest(
-        case=order.request_id,
-        permit=order.permit,
-        digest=order.digest,
-        dataset=scope.dataset,
-        purpose=request.purpose,
-        recipient=str(request.recipient),
-        columns=scope.columns,
-        filters=words(request.filters),
-        format=scope.format,
-        compression=scope.compression,
-        file=scope.file_name,
-        rows=written.rows,
-        bytes=written.bytes,
-        sha256=written.sha256,
-        plain_sha256=written.plain if scope.encrypt else None,
-        encrypted_to=request.recipient.key,
-        approved_at=order.approved,
-        snapshot_at=selected.at,
-        expires_at=approved.now + request.keep.wall(),
-        placet=_VERSION,
-    )
-
-
-def _describe(staging: Staging, manifest: Manifest) -> None:
-    """Write the manifest beside the file; for a thread."""
-    with staging.file(MANIFEST) as file:
-        try:
-            file.write(f"{manifest.model_dump_json(indent=2)}\n".encode())
-        except OSError as error:
-            raise unwritable(error) from error
 
 
 def _refuse_another(scope: Scope, selected: Selected) -> None:
