@@ -138,7 +138,7 @@ def _sample(subject: Subject) -> str:
     survey, dataset = subject.survey, subject.entry.dataset
     head = "".join(
         f"<th>{_text(name)}{' (personal)' if name in dataset.personal else ''}</th>"
-        for name in survey.types
+        for name in survey.columns
     )
     rows = "\n".join(
         "<tr>" + "".join(f"<td>{_value(value)}</td>" for value in row) + "</tr>"

@@ -19,7 +19,8 @@ class Survey(Stored):
     Attributes:
         rows: How many rows it selects.
         total: How many rows the data set has; the catalogue's own conditions apply to both.
-        types: Each selected column's type, as Postgres writes it, in order.
+        columns: The selected columns, in order; JSON in its canonical form keeps none of keys.
+        types: Each one's type, as Postgres writes it.
         sample: Up to five rows, a text for each column and None for null; personal columns are
             masked and hold none of their characters.
         shape: SHA-256 of what the columns are, besides their names: types, and a view's query.
@@ -27,6 +28,7 @@ class Survey(Stored):
 
     rows: int = Field(ge=0)
     total: int = Field(ge=0)
+    columns: tuple[str, ...]
     types: dict[str, str]
     sample: tuple[tuple[str | None, ...], ...] = ()
     shape: Hex64 | None = None

@@ -134,6 +134,7 @@ async def _surveyed(
     return Survey(
         rows=rows,
         total=total,
+        columns=tuple(columns),
         types=relation.typed(columns),
         sample=sample,
         shape=relation.shape(columns),

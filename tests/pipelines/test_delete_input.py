@@ -1,3 +1,4 @@
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -175,7 +176,7 @@ async def test_without_a_source_what_only_it_knows_is_left_out() -> None:
 
 async def test_a_source_nobody_has_named_is_waited_for(sample: Sample) -> None:
     unnamed = sample._replace(environment={})
-    with pytest.raises(UnavailableError, match="set PLACET_SAMPLE_READ_URL"):
+    with pytest.raises(UnavailableError, match="set PLACET_SAMPLE_DELETE_URL"):
         await prepared(unnamed)
     only_read = {
         key: url for key, url in sample.environment.items() if key == "PLACET_SAMPLE_READ_URL"
@@ -270,6 +271,18 @@ async def test_the_page_for_reviewers_says_what_goes_and_until_when_it_can_come_
         assert told in page, told
     assert "@example" not in page.replace("alice@example.com", "")
     assert "<script" not in page
+    heads, first = _cells(page, "th"), _cells(page, "td")
+    catalogue = load_catalogue(SHIPPED).entry("customers").dataset
+    assert [head.removesuffix(" (personal)") for head in heads] == [*catalogue.columns]
+    shown = dict(zip(heads, first, strict=True))
+    assert (shown["country"], shown["newsletter"]) == ("PT", "false")
+
+
+def _cells(page: str, tag: str) -> list[str]:
+    """Return what stands in the first row of the sample that has cells of a kind."""
+    rows = page.partition('<table class="rows">')[2].partition("</table>")[0].split("</tr>")
+    row = next(each for each in rows if f"<{tag}>" in each)
+    return re.findall(rf"<{tag}>(.*?)</{tag}>", row)
 
 
 @pytest.mark.parametrize(

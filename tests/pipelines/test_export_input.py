@@ -31,6 +31,7 @@ class Counted:
         return Survey(
             rows=self._rows,
             total=self._total,
+            columns=tuple(columns),
             types=dict.fromkeys(columns, "text"),
             sample=(tuple("<b>x</b>" for _ in columns), tuple(None for _ in columns)),
         )
