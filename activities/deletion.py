@@ -321,7 +321,8 @@ def _result(approved: Approved, written: Written) -> EffectResult:
             selected=row.selected, existing=row.existing or 0, matching=row.matching or 0
         )
         facts = _drift(approved, recount)
-        summary, again = str(facts.pop("summary")), approved.told
+        summary = str(facts.pop("summary"))
+        again = approved.told if recount.selected else None
     return EffectResult(
         summary=summary,
         facts=facts,
@@ -335,9 +336,10 @@ def _result(approved: Approved, written: Written) -> EffectResult:
 def _drift(approved: Approved, recount: Recount) -> dict[str, JsonValue]:
     """Return what is told of a selection that has changed too much."""
     scope = approved.scope
+    then = "people are asked again" if recount.selected else "nothing is left to delete"
     return {
         "summary": f"{drift_text(scope.rows, recount)}, which is more than {scope.tolerance:g}% of "
-        "what was approved: nothing was touched, and people are asked again",
+        f"what was approved: nothing was touched, and {then}",
         "approved": scope.rows,
         "selected": recount.selected,
         "matching": recount.matching,

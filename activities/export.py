@@ -208,7 +208,11 @@ class ExportActivities:
             order.permit, approved.holder, ExportState.DRIFTED, rows=rows, events=[event]
         )
         return EffectResult(
-            summary=told, facts=facts, stopped=True, again=approved.told, receipt=_last(ended)
+            summary=told,
+            facts=facts,
+            stopped=True,
+            again=approved.told if rows else None,
+            receipt=_last(ended),
         )
 
     async def _stopped(self, approved: Approved) -> EffectResult:
@@ -278,9 +282,10 @@ def _refuse_another(scope: Scope, selected: Selected) -> None:
 
 
 def _drift_text(scope: Scope, rows: int) -> str:
+    then = "people are asked again" if rows else "nothing is left to export"
     return (
         f"there are {rows_text(rows)} now, approved were {scope.rows or 0:,} (more or less "
-        f"{scope.tolerance:g} %): nothing was exported, and people are asked again"
+        f"{scope.tolerance:g} %): nothing was exported, and {then}"
     )
 
 

@@ -173,7 +173,12 @@ async def _compared(client: Client, case: str, content: str, token: str) -> Subm
 
 
 def _other_content(case: str, there: object, sent: str) -> OtherContentError:
-    known = f"the digest {there}" if there else "something that could not be planned"
+    if there is None:
+        return OtherContentError(
+            f"{case} is there already: it could not be planned and has ended, see why: placet show "
+            f"{case}. When that is put right, submit the file under another key: --key TEXT"
+        )
+    known = f"the digest {there}"
     return OtherContentError(
         f"{case} is there already, with {known}; this file has the digest {sent}. To change it: "
         f"placet resubmit {case} FILE. For another request, give another reference or --key"

@@ -4,7 +4,7 @@ from placet.cli.codes import Code
 from placet.cli.console import as_json, say, table
 from placet.cli.times import second
 from placet.connections import open_ledger
-from placet.domain.export import ExportRow
+from placet.domain.export import ExportRow, ExportState
 from placet.files import size_text
 from placet.settings import Settings
 
@@ -15,7 +15,8 @@ async def list_exports(case: str | None, *, json: bool) -> int:
     Returns:
         The exit code: that of "not found" when the case has exported nothing.
     """
-    async with open_ledger(Settings.from_environment()) as ledger:
+    settings = Settings.from_environment()
+    async with open_ledger(settings) as ledger:
         rows = await ledger.exports.rows(request=case)
     if case is not None and not rows:
         say(f"{case} has exported nothing; see how far it is: placet show {case}")
@@ -28,6 +29,8 @@ async def list_exports(case: str | None, *, json: bool) -> int:
         ("CASE", "DATA SET", "STATE", "FILE", "ROWS", "SIZE", "UNTIL (UTC)", "SHA-256"),
         (_told(row) for row in rows),
     )
+    if any(row.state is ExportState.READY for row in rows):
+        say(f"each lies in a directory of its case's name in the worker's {settings.exports}")
     return Code.OK
 
 

@@ -181,6 +181,7 @@ async def _announce(  # noqa: PLR0913 - each is one part of what runs
     say(f"  Temporal's pages   {address.temporal_ui}")
     say(f"  notices            {settings.notices}")
     say(f"  payment files      {settings.spool}/outbox")
+    say(f"  exported data      {settings.exports}")
     say(f"  mails              {_mails(settings.smtp)}")
     say(f"  logs               {worker.log.parent}")
     say("  try                placet expense examples/expense-team-dinner.json")

@@ -24,7 +24,8 @@ from placet.domain.ledger_rows import RequestRow
 from placet.domain.vocabulary import EffectState
 from placet.ledger.postgres import PostgresLedger
 
-PATIENCE = 30.0
+PATIENCE = 120.0
+"""How long a step may take, in seconds: a busy machine starts a program slowly."""
 
 
 class DemoError(PlacetError):
@@ -208,7 +209,14 @@ class Theatre:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
         )
-        out, err = await asyncio.wait_for(process.communicate(), PATIENCE)
+        try:
+            out, err = await asyncio.wait_for(process.communicate(), PATIENCE)
+        except TimeoutError:
+            process.kill()
+            raise DemoError(
+                f"this took longer than {PATIENCE:.0f} seconds: {shlex.join(command)}; look at "
+                f"worker.log in {self.company.home}, and try again when the machine is less busy"
+            ) from None
         return process.returncode or 0, out.decode(), err.decode()
 
 

@@ -5,9 +5,10 @@ come, everybody it is for and whoever the policy names hears of it at once. Its 
 reviewed afterwards.
 """
 
+from placet.domain.calendar import Span
 from placet.domain.deciding import end
 from placet.domain.draft import Draft
-from placet.domain.plan import PersonRef
+from placet.domain.plan import BreakGlass, PersonRef
 from placet.domain.record import NoticeKind
 from placet.domain.review import Call, RefusedError
 from placet.domain.vocabulary import DecidedBy, Kind, Refusal, Status
@@ -49,8 +50,15 @@ def break_glass(draft: Draft, call: Call, person: PersonRef) -> str:
     told = (*reviewers, plan.requester, *plan.kept_out, *call.actor.alarms)
     others = tuple({each.id: each for each in told if each.id != person.id}.values())
     draft.record(Kind.GLASS_BROKEN, call=call, data={"at_most_minutes": rule.at_most_minutes})
-    draft.notify(NoticeKind.GLASS_BROKEN, others, f"{person.name}: {call.message.reason}")
     draft.set(broken_by=person)
     reason = f"{person.name} broke the glass: {call.message.reason}"
     end(draft, Status.APPROVED, DecidedBy.BREAK_GLASS, reason)
+    # After the end: the stage that was skipped has no deadline any more that anybody should read.
+    text = f"{reason}\nIt is carried out now, for at most {_length(rule)}, and reviewed afterwards."
+    draft.notify(NoticeKind.GLASS_BROKEN, others, text)
     return "the glass is broken: it is carried out now, and reviewed afterwards"
+
+
+def _length(rule: BreakGlass) -> str:
+    days, minutes = divmod(rule.at_most_minutes, 24 * 60)
+    return str(Span(days, minutes))

@@ -18,7 +18,7 @@ _SUBJECTS = {
     NoticeKind.DECIDED: "Decided",
     NoticeKind.EFFECT_DONE: "Done",
     NoticeKind.EFFECT_FAILED: "Approved, but it could not be carried out",
-    NoticeKind.EFFECT_STOPPED: "Stopped half-way",
+    NoticeKind.EFFECT_STOPPED: "Stopped before all was done",
     NoticeKind.REVOKED: "The approval was taken back",
     NoticeKind.IN_FORCE: "Done, for a time",
     NoticeKind.EFFECT_ENDED: "Over",

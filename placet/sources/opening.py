@@ -41,7 +41,10 @@ def source_url(variable: str, environment: Mapping[str, str] | None = None) -> s
     """
     url = (os.environ if environment is None else environment).get(variable)
     if not url:
-        raise NotNamedError(f"no connection to the source is known: set {variable} for the workers")
+        raise NotNamedError(
+            f"no connection to the source is known: set {variable} for the workers, and here for "
+            "what this command is to ask by itself; placet up prints that of its sample"
+        )
     try:
         conninfo.conninfo_to_dict(url)
     except psycopg.Error:

@@ -70,6 +70,8 @@ def test_a_permitted_person_breaks_the_glass_loudly_and_for_themselves_too() -> 
     alarm = next(each for each in case.notices if each.kind is NoticeKind.GLASS_BROKEN)
     assert sorted(each.id for each in alarm.to) == ["ann", "gil", "sam"]
     assert "the shop is down" in alarm.text
+    assert "for at most 4h, and reviewed afterwards" in alarm.text
+    assert alarm.due is None
     assert case.case.outcome is not None
     assert case.case.outcome.reason == "Rita broke the glass: the shop is down"
     assert case.case.broken_by is not None

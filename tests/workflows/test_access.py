@@ -114,7 +114,7 @@ async def test_what_was_terminated_in_temporal_goes_on_and_ends_when_it_is_reset
     handle = await in_force(office)
     await handle.terminate("by mistake")
     command = documented("temporal workflow reset")
-    command = command.replace("access-figures-march-1f", handle.id)
+    command = command.replace("access-figures-march-d5c5a23829", handle.id)
     await temporal(command, temporal_address)
     again: Handle = office.client.get_workflow_handle(handle.id, result_type=CaseResult)
     result = await over(office, again, hours=9)
