@@ -5,7 +5,7 @@ as can be: it cannot create roles, and so can give nobody more than these.
 """
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from typing import Any, LiteralString
 
@@ -74,7 +74,10 @@ class PostgresAccess:
         async with self._connection() as connection, connection.transaction():
             await self._require_harmless(connection, change.role)
             await self._require_account(connection, change.account)
-            await connection.execute(_statement("grant {} to {}", change))
+            # Another attempt may make the account a member in this very moment, which is as good.
+            with suppress(psycopg.errors.UniqueViolation):
+                async with connection.transaction():
+                    await connection.execute(_statement("grant {} to {}", change))
             rows = await _rows(connection, sql.IDENTITY, role=change.role, account=change.account)
         return str(rows[0]["identity"])
 

@@ -206,7 +206,7 @@ async def test_a_seat_that_was_handed_over_stays_so(office: Office) -> None:
 
 # Who hands over whose seat to whom, and a word of the refusal.
 BAD_HANDOVERS: list[tuple[str, dict[str, str], str]] = [
-    (BOB, {"to": ALICE}, "own request"),
+    (BOB, {"to": ALICE}, "cannot review it"),
     (BOB, {"to": "nobody@example.com"}, "nobody in the directory"),
     (ERIN, {"to": FRANK}, "holds no open seat"),
     (ERIN, {"to": FRANK, "from": BOB}, "can hand over"),
