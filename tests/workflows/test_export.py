@@ -1,6 +1,7 @@
 """Exports from request to the end of their file: on the real server, from a real source."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from placet.cli.live import under_way
 from placet.domain.export import Chunk, ExportState
 from placet.sources.copying import Copying
 from tests.conftest import Sample
@@ -192,22 +194,45 @@ async def test_a_source_that_is_away_is_waited_for(
     assert (place(office, handle) / "manifest.json").exists()
 
 
-async def test_an_export_is_stopped_in_the_middle_and_leaves_no_file(
-    office: Office, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+async def endless(monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
+    """Let a source never come to an end; it says when all of its rows are copied."""
     copied, begun = Copying.chunks, asyncio.Event()
     loop = asyncio.get_running_loop()
 
-    def endless(self: Copying) -> Any:
+    def chunks(self: Copying) -> Any:
         yield from copied(self)
         loop.call_soon_threadsafe(begun.set)
         while True:
             yield Chunk(0, b" " * 1000)
 
-    monkeypatch.setattr(Copying, "chunks", endless)
+    monkeypatch.setattr(Copying, "chunks", chunks)
+    return begun
+
+
+async def test_who_watches_an_export_sees_how_far_it_is(
+    office: Office, endless: asyncio.Event, temporal_address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TEMPORAL_ADDRESS", temporal_address)
     handle = await approved(office, an_export())
     async with asyncio.timeout(30):
-        await begun.wait()
+        await endless.wait()
+
+    async def told() -> bool:
+        said = await under_way(office.settings, handle.id)
+        return bool(re.fullmatch(r"480 of 480 rows \(100 %\), [\d.]+ (bytes|[KMG]iB)", said or ""))
+
+    await eventually(told, "how far it is to be told")
+    await office.decide(handle, "withdraw", ALICE)
+    assert (await office.result(handle)).effect == "stopped"
+
+
+async def test_an_export_is_stopped_in_the_middle_and_leaves_no_file(
+    office: Office, endless: asyncio.Event
+) -> None:
+    handle = await approved(office, an_export())
+    async with asyncio.timeout(30):
+        await endless.wait()
     answer = await office.decide(handle, "withdraw", ALICE, reason="not needed any more")
     assert answer["accepted"]
     result = await office.result(handle)
