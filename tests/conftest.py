@@ -1,6 +1,7 @@
 """Fixtures for everyone: a real Postgres, a fresh database, and a ledger in it."""
 
 import contextlib
+import gc
 import os
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -36,6 +37,15 @@ def pytest_configure(config: pytest.Config) -> None:
             # When it cannot be had, another program holds it, which is as good.
             with contextlib.suppress(OSError):
                 held.enter_context(socket.create_server((HOST, port)))
+
+
+def pytest_collection_finish() -> None:
+    """Keep the garbage collector from what is loaded by now; a worker of its own has far less.
+
+    Looking through all of it takes so long that a workflow's task could be found to be stuck.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 class Database(NamedTuple):
