@@ -2,7 +2,6 @@
 
 import asyncio
 import ctypes
-import multiprocessing
 import os
 import signal
 import sys
@@ -14,12 +13,11 @@ from typing import Any
 from placet.domain.orders import EffectOrder, EndOrder
 from placet.ledger import PostgresLedger, open_pool
 from tests.access.approved import Desk
+from tests.support.forks import FORKS
 
 KILLED = "killed"
 
 _PR_SET_PDEATHSIG = 1
-_forks = multiprocessing.get_context("forkserver")
-_forks.set_forkserver_preload(["tests.access.mortal", "pytest"])
 
 Death = tuple[str, int]
 """A step, and at which passing of it the process dies, from 1."""
@@ -108,7 +106,7 @@ async def _work(orders: Orders) -> None:
 
 async def done_by_a_process(orders: Orders) -> list[str]:
     """Let a process work until it has finished or dies; return the steps it has passed."""
-    process = _forks.Process(target=_run, args=(orders,))
+    process = FORKS.Process(target=_run, args=(orders,))
     process.start()
     while process.exitcode is None:  # noqa: ASYNC110 - a process raises no event
         await asyncio.sleep(0.02)

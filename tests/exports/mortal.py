@@ -2,7 +2,6 @@
 
 import asyncio
 import ctypes
-import multiprocessing
 import os
 import signal
 import sys
@@ -17,12 +16,11 @@ from placet.ledger import PostgresLedger, open_pool
 from placet.sources.copying import Copying
 from placet.sources.postgres import PostgresSources
 from tests.exports.approved import environment, exporting
+from tests.support.forks import FORKS
 
 KILLED = "killed"
 
 _PR_SET_PDEATHSIG = 1
-_forks = multiprocessing.get_context("forkserver")
-_forks.set_forkserver_preload(["tests.exports.mortal", "pytest"])
 
 Death = tuple[str, int]
 """A step, and at which passing of it the process dies, from 1."""
@@ -140,7 +138,7 @@ async def _carry_out(orders: Orders) -> None:
 
 async def done_by_a_process(orders: Orders) -> list[str]:
     """Let a process carry an order out until it has or dies; return the steps it has passed."""
-    process = _forks.Process(target=_run, args=(orders,))
+    process = FORKS.Process(target=_run, args=(orders,))
     process.start()
     while process.exitcode is None:  # noqa: ASYNC110 - a process raises no event
         await asyncio.sleep(0.02)

@@ -6,11 +6,14 @@ import pytest
 
 from placet.payments import pain001
 from placet.registry import PIPELINES
+from tests.access import mortal as granting
+from tests.deleting import mortal as deleting
+from tests.exports import mortal as exporting
 from tests.faults import mortal as worker
 from tests.mail import mortal as sending
 from tests.publishing import mortal as publishing
 
-RUN_BY_FORKS = (worker, sending, publishing)
+RUN_BY_FORKS = (worker, sending, publishing, exporting, deleting, granting)
 USED_BY_THEM = (pytest, *((each.workflow, each.door, each.effects) for each in PIPELINES))
 
 pain001._schema()  # noqa: SLF001 - it is kept, and takes longer to read than to use
