@@ -13,18 +13,20 @@ from temporalio.envconfig import ClientConfigProfile
 from temporalio.service import RPCError
 
 from placet.db.connections import open_pool
+from placet.db.runner import APP_ROLE, ERASER_ROLE, SEALER_ROLE
 from placet.domain.errors import UnavailableError
+from placet.ledger.encoding import Encoder
 from placet.ledger.postgres import PostgresLedger
 from placet.local.address import find_running
 from placet.settings import Settings
+from placet.signing import WRITER_FILE, open_signer
 
-APP_ROLE = "placet_app"
 _START = "start the local stack with `make up`"
 
 
-def app_url(admin_url: str) -> str:
-    """Return the application's connection to a local database, from its administrator's."""
-    return conninfo.make_conninfo(admin_url, user=APP_ROLE)
+def app_url(admin_url: str, role: str = APP_ROLE) -> str:
+    """Return a login's connection to a local database, from its administrator's."""
+    return conninfo.make_conninfo(admin_url, user=role)
 
 
 def database_url(settings: Settings) -> str:
@@ -33,12 +35,41 @@ def database_url(settings: Settings) -> str:
     Raises:
         UnavailableError: Nothing says, and no local stack runs.
     """
-    if settings.database_url:
-        return settings.database_url
+    return settings.database_url or _local_url(settings, APP_ROLE, "PLACET_DATABASE_URL")
+
+
+def sealer_url(settings: Settings) -> str:
+    """Return where Postgres is, for the sealer.
+
+    Raises:
+        UnavailableError: Nothing says, and no local stack runs.
+    """
+    return settings.sealer_url or _local_url(settings, SEALER_ROLE, "PLACET_SEALER_URL")
+
+
+def eraser_url(settings: Settings) -> str:
+    """Return where Postgres is, for whoever erases personal data.
+
+    Raises:
+        UnavailableError: Nothing says, and no local stack runs.
+    """
+    return settings.eraser_url or _local_url(settings, ERASER_ROLE, "PLACET_ERASER_URL")
+
+
+def event_encoder(settings: Settings) -> Encoder:
+    """Return what signs this process's events.
+
+    Raises:
+        SigningKeyError: The writer's key cannot be used.
+    """
+    return Encoder(open_signer(settings.keys / WRITER_FILE, f"{settings.ledger_name}/writer"))
+
+
+def _local_url(settings: Settings, role: str, variable: str) -> str:
     address = find_running(settings.home)
     if address is None or not address.database_url:
-        raise UnavailableError(f"no Postgres: {_START}, or set PLACET_DATABASE_URL")
-    return app_url(address.database_url)
+        raise UnavailableError(f"no Postgres: {_START}, or set {variable}")
+    return app_url(address.database_url, role)
 
 
 @asynccontextmanager
@@ -47,9 +78,10 @@ async def open_ledger(settings: Settings) -> AsyncIterator[PostgresLedger]:
 
     Raises:
         UnavailableError: Nothing says where Postgres is.
+        SigningKeyError: The writer's key cannot be used.
     """
     async with open_pool(database_url(settings)) as pool:
-        yield PostgresLedger(pool)
+        yield PostgresLedger(pool, event_encoder(settings))
 
 
 async def connect_temporal(settings: Settings) -> Client:

@@ -13,6 +13,9 @@ from placet.payments.order import Debtor
 
 TASK_QUEUE = "placet"
 
+LEDGER_NAME = "placet.local/ledger"
+"""The ledger's name where nothing else is said; a deployment takes one that is its own."""
+
 DEMO_DEBTOR = {"name": "Example Company", "iban": "DE89370400440532013000"}
 """A well-known example account; a real deployment sets its own."""
 
@@ -31,6 +34,10 @@ class Settings(Model):
         spool: Where payment files are staged and handed over.
         exports: Where the files of exports are made and kept.
         debtor: The account that pays.
+        keys: Where the keys are that sign events and checkpoints, and those of personal data.
+        ledger_name: The name under which the ledger's checkpoints are signed.
+        sealer_url: Postgres as ``placet_app_sealer``; None to look for the local stack.
+        eraser_url: Postgres as ``placet_app_eraser``; None to look for the local stack.
         smtp: The mail server that sends; None where nothing is sent.
     """
 
@@ -43,6 +50,10 @@ class Settings(Model):
     spool: Path
     exports: Path
     debtor: Debtor
+    keys: Path
+    ledger_name: str = Field(default=LEDGER_NAME, pattern=r"^[^\s+]{1,200}$")
+    sealer_url: str | None = None
+    eraser_url: str | None = None
     smtp: SmtpServer | None = None
 
     @property
@@ -73,6 +84,10 @@ class Settings(Model):
                 "iban": env.get("PLACET_DEBTOR_IBAN") or DEMO_DEBTOR["iban"],
                 "bic": env.get("PLACET_DEBTOR_BIC") or None,
             },
+            "keys": Path(env.get("PLACET_KEYS") or home / "keys").absolute(),
+            "ledger_name": env.get("PLACET_LEDGER_NAME") or LEDGER_NAME,
+            "sealer_url": env.get("PLACET_SEALER_URL") or None,
+            "eraser_url": env.get("PLACET_ERASER_URL") or None,
             "smtp": _mail_server(env),
         }
         try:

@@ -114,7 +114,7 @@ async def bring_up(home: Path | None, *, json: bool) -> int:
     stack = LocalStack(settings.home)
     try:
         async with stack as address:
-            applied = await asyncio.to_thread(migrate, address.database_url, app_password="")
+            applied = await asyncio.to_thread(migrate, address.database_url, passwords={})
             if applied:
                 say(f"placet: the database has {', '.join(applied)} now")
             sample = await asyncio.to_thread(prepare, address.database_url)

@@ -5,7 +5,8 @@
 do $roles$
 declare
     wanted text;
-    verifier text := current_setting('placet.app_verifier');
+    login text;
+    verifier text;
 begin
     foreach wanted in array array[
         'placet_owner', 'placet_writer', 'placet_reader', 'placet_sealer', 'placet_eraser'
@@ -19,22 +20,32 @@ begin
         end if;
     end loop;
 
-    if not exists (select from pg_catalog.pg_roles where rolname = 'placet_app') then
-        begin
-            create role placet_app login;
-        exception when duplicate_object or unique_violation then
-            null;
-        end;
-    end if;
+    -- Each login is a member of what it needs and nothing of its own. The program sends a SCRAM
+    -- verifier, so the password itself never reaches a server log.
+    foreach login in array array['placet_app', 'placet_app_sealer', 'placet_app_eraser'] loop
+        if not exists (select from pg_catalog.pg_roles where rolname = login) then
+            begin
+                execute format('create role %I login', login);
+            exception when duplicate_object or unique_violation then
+                null;
+            end;
+        end if;
+        verifier := current_setting('placet.verifier_of_' || login);
+        if verifier <> '' then
+            execute format('alter role %I password %L', login, verifier);
+        end if;
+    end loop;
     if not pg_has_role('placet_app', 'placet_writer', 'member') then
         grant placet_writer to placet_app;
     end if;
     if not pg_has_role('placet_app', 'placet_reader', 'member') then
         grant placet_reader to placet_app;
     end if;
-    -- The program sends a SCRAM verifier, so the password itself never reaches a server log.
-    if verifier <> '' then
-        execute format('alter role placet_app password %L', verifier);
+    if not pg_has_role('placet_app_sealer', 'placet_sealer', 'member') then
+        grant placet_sealer to placet_app_sealer;
+    end if;
+    if not pg_has_role('placet_app_eraser', 'placet_eraser', 'member') then
+        grant placet_eraser to placet_app_eraser;
     end if;
 
     -- Migrations run as the owner. An administrator who is not a superuser has to be let in.

@@ -1,7 +1,7 @@
 """Applies migrations to a database: once each, in order, one runner at a time."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import resources
 from typing import LiteralString
@@ -15,6 +15,19 @@ from placet.domain.errors import ConflictError, InvalidInputError, UnavailableEr
 APP_ROLE = "placet_app"
 """The login of the worker and the command line: it may append and read, and nothing else."""
 
+SEALER_ROLE = "placet_app_sealer"
+"""The login of the sealer: it may read leaves and write checkpoints."""
+
+ERASER_ROLE = "placet_app_eraser"
+"""The login of whoever erases personal data."""
+
+PASSWORDS = {
+    APP_ROLE: "PLACET_APP_PASSWORD",
+    SEALER_ROLE: "PLACET_SEALER_PASSWORD",
+    ERASER_ROLE: "PLACET_ERASER_PASSWORD",
+}
+"""The environment variable of each login's password."""
+
 _RUNNER_LOCK = 1347174477
 """Any number, as long as every runner uses the same one."""
 
@@ -26,7 +39,7 @@ _LOCK_TIMEOUT = "120s"
 def migrate(
     admin_url: str,
     *,
-    app_password: str | None = None,
+    passwords: Mapping[str, str] | None = None,
     migrations: Sequence[Migration] | None = None,
 ) -> list[str]:
     """Bring a database to the newest schema; safe to run at every start and by many at once.
@@ -36,9 +49,9 @@ def migrate(
 
     Args:
         admin_url: A connection for a superuser, or for the database's owner with CREATEROLE.
-        app_password: The password ``placet_app`` gets. By default ``PLACET_APP_PASSWORD``; without
-            one the role keeps what it has, and a new role can log in only where the server trusts
-            it, for instance by peer authentication on a local socket.
+        passwords: The passwords that logins get, by their names. By default those of the variables
+            in :data:`PASSWORDS`; without one a login keeps what it has, and a new one can log in
+            only where the server trusts it, for instance by peer authentication on a local socket.
         migrations: Only for tests; by default those that ship with this program.
 
     Returns:
@@ -51,7 +64,7 @@ def migrate(
         psycopg.Error: A migration does not fit this database; nothing of it was applied.
     """
     steps = packaged_migrations() if migrations is None else migrations
-    password = os.environ.get("PLACET_APP_PASSWORD", "") if app_password is None else app_password
+    given = _passwords_of(os.environ) if passwords is None else passwords
     with (
         _translated(),
         psycopg.connect(
@@ -60,7 +73,7 @@ def migrate(
     ):
         connection.execute("select set_config('lock_timeout', %s, false)", [_LOCK_TIMEOUT])
         connection.execute("select pg_advisory_lock(%s)", [_RUNNER_LOCK])
-        _assert_roles(connection, password)
+        _assert_roles(connection, given)
         applied = _applied(connection)
         _refuse_edits(applied, steps)
         pending = [step for step in steps if step.version not in applied]
@@ -69,16 +82,23 @@ def migrate(
         return [step.name for step in pending]
 
 
-def _assert_roles(connection: psycopg.Connection, password: str) -> None:
-    verifier = b""
-    if password:
-        verifier = connection.pgconn.encrypt_password(
-            password.encode(), APP_ROLE.encode(), b"scram-sha-256"
-        )
+def _passwords_of(environment: Mapping[str, str]) -> dict[str, str]:
+    return {role: environment.get(variable) or "" for role, variable in PASSWORDS.items()}
+
+
+def _assert_roles(connection: psycopg.Connection, passwords: Mapping[str, str]) -> None:
     with connection.transaction():
-        connection.execute(
-            "select set_config('placet.app_verifier', %s, true)", [verifier.decode()]
-        )
+        for role in PASSWORDS:
+            password = passwords.get(role)
+            verifier = b""
+            if password:
+                verifier = connection.pgconn.encrypt_password(
+                    password.encode(), role.encode(), b"scram-sha-256"
+                )
+            connection.execute(
+                "select set_config(%s, %s, true)",
+                [f"placet.verifier_of_{role}", verifier.decode()],
+            )
         connection.execute(_packaged_sql("roles.sql"))
 
 

@@ -1,11 +1,6 @@
-"""What goes into the ledger, what comes back, and the hash that binds it.
+"""What goes into the ledger, and what comes back."""
 
-The hash of a leaf is computed twice from the same definition: by the database when it appends, and
-here, where a reader can check it without a database.
-"""
-
-import hashlib
-from datetime import UTC, datetime, timedelta
+from datetime import UTC
 from typing import Annotated, Self
 
 from pydantic import AfterValidator, AwareDatetime, Field, JsonValue
@@ -20,11 +15,6 @@ UtcInstant = Annotated[AwareDatetime, AfterValidator(lambda instant: instant.ast
 
 MAX_BODY_BYTES = 1 << 20
 """The ledger takes no larger body; large things belong into the content store."""
-
-LEAF_PREFIX = b"\x00placet/v1"
-"""RFC 6962 starts a leaf with a zero byte; the name separates our hashes from anybody else's."""
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class LedgerEvent(Stored):
@@ -59,7 +49,7 @@ class Receipt(Stored):
         event_id: The event it stands for.
         seq: The place in the whole ledger; increasing, with gaps where a transaction was undone.
         stream_seq: The place in the request's own story: 1, 2, 3, without a gap.
-        leaf: SHA-256 over header, body and signature, see :func:`leaf_hash`.
+        leaf: SHA-256 over header, body and signature; :mod:`placet.proof.leaf` defines it.
         recorded: The database's time.
     """
 
@@ -102,68 +92,20 @@ class WrittenStep(Stored):
 
 
 class RecordedEvent(LedgerEvent):
-    """An event read back, with its place and its leaf."""
+    """An event read back, with its place and its leaf.
+
+    Attributes:
+        signing_key: The writer's key, by its name and id; empty when nobody signed.
+        signature: 64 bytes, or none.
+        anchor: The newest checkpoint that the writer knew; empty when it knew none.
+        retention_class: How long the body is kept; empty for as long as there is no rule.
+    """
 
     seq: int
     stream_seq: int
     leaf: Hex64
     recorded: UtcInstant
-
-
-class LeafHeader(Stored):
-    """Everything a leaf binds besides the body and the signature."""
-
-    event_id: Hex64
-    stream: str
-    stream_seq: int
-    seq: int
-    kind: str
-    occurred: UtcInstant
-    recorded: UtcInstant
     signing_key: str = ""
+    signature: bytes = b""
     anchor: bytes = b""
     retention_class: str = ""
-
-
-def leaf_hash(header: LeafHeader, body: bytes, signature: bytes = b"") -> str:
-    """Hash one event as the ledger's version 1 does.
-
-    ``sha256(0x00 ‖ "placet/v1" ‖ framed(header) ‖ sha256(body) ‖ sha256(signature))``, where the
-    header is each of its fields framed, and framing puts a length of four bytes, big-endian, before
-    the content. Numbers are eight bytes, big-endian; instants are microseconds since 1970 in UTC.
-
-    Args:
-        header: The header's fields, in the order of the class.
-        body: The canonical JSON exactly as stored.
-        signature: The writer's signature, empty when there is none.
-
-    Returns:
-        The leaf in hex, 64 characters.
-    """
-    fields = (
-        bytes.fromhex(header.event_id),
-        header.stream.encode(),
-        _eight_bytes(header.stream_seq),
-        _eight_bytes(header.seq),
-        header.kind.encode(),
-        _eight_bytes(_microseconds(header.occurred)),
-        _eight_bytes(_microseconds(header.recorded)),
-        header.signing_key.encode(),
-        header.anchor,
-        header.retention_class.encode(),
-    )
-    framed_header = _framed(b"".join(_framed(field) for field in fields))
-    digests = hashlib.sha256(body).digest() + hashlib.sha256(signature).digest()
-    return hashlib.sha256(LEAF_PREFIX + framed_header + digests).hexdigest()
-
-
-def _framed(content: bytes) -> bytes:
-    return len(content).to_bytes(4, "big") + content
-
-
-def _eight_bytes(number: int) -> bytes:
-    return number.to_bytes(8, "big", signed=True)
-
-
-def _microseconds(instant: datetime) -> int:
-    return (instant - _EPOCH) // timedelta(microseconds=1)

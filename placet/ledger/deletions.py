@@ -17,7 +17,6 @@ from placet.domain.deletion import (
 )
 from placet.domain.ledger import LedgerEvent
 from placet.ledger import sql
-from placet.ledger.encoding import batch_of
 from placet.ledger.session import Session, append, consume, only_row, receipts_of
 
 MAX_ROWS = 1000
@@ -45,7 +44,7 @@ class PostgresDeletions(Session):
             ConflictError: The permit was issued for another digest or effect, has expired or was
                 revoked, or deletes another selection already.
         """
-        batch = batch_of(events)
+        batch = await self._batch(events)
         recount = entry.recount
         values = entry.model_dump(exclude={"recount"}) | {
             "selected": recount.selected if recount else None,
@@ -121,7 +120,7 @@ class PostgresDeletions(Session):
             "counts": json.dumps(ended.counts.told()),
             "until": ended.until,
         }
-        batch = batch_of(events)
+        batch = await self._batch(events)
         async with self._transaction() as connection:
             first = (await only_row(connection, sql.END_DELETION, values))["first"]
             receipts = await (append if first else receipts_of)(connection, batch)

@@ -18,7 +18,6 @@ from placet.domain.delivery import (
 from placet.domain.ledger import LedgerEvent
 from placet.domain.sending import EFFECT
 from placet.ledger import sql
-from placet.ledger.encoding import batch_of
 from placet.ledger.session import Session, append, consume, only_row, receipts_of
 
 MAX_ROWS = 1000
@@ -42,7 +41,7 @@ class PostgresDeliveries(Session):
             ConflictError: The permit was issued for another digest or effect, has expired, or
                 sends to other recipients already.
         """
-        batch = batch_of(events)
+        batch = await self._batch(events)
         async with self._transaction() as connection:
             consumed = await consume(connection, entry.permit_id, entry.digest, EFFECT)
             values = entry.model_dump(exclude={"addresses", "message_ids"}) | {
@@ -85,7 +84,7 @@ class PostgresDeliveries(Session):
             ConflictError: Another holder has taken over, or a mail that is to be done is not.
         """
         values = {"permit_id": permit_id, "holder": holder, "ending": ending.value}
-        batch = batch_of(events)
+        batch = await self._batch(events)
         async with self._transaction() as connection:
             first = (await only_row(connection, sql.END_MAILING, values))["first"]
             receipts = await (append if first else receipts_of)(connection, batch)

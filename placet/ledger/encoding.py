@@ -1,22 +1,118 @@
-"""Writes events as the database takes them: parallel arrays, and bodies as canonical JSON."""
+"""Writes events as the database takes them: bodies as canonical JSON, signed by their writer."""
 
+import time
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from placet.digest import canonical
 from placet.domain.errors import InvalidInputError
-from placet.domain.ledger import MAX_BODY_BYTES, LedgerEvent
+from placet.domain.ledger import MAX_BODY_BYTES, LedgerEvent, RecordedEvent
+from placet.proof.leaf import Event, signed_message
+from placet.signing import Signer
+
+ANCHOR_SECONDS = 5.0
+"""How old a writer's knowledge of the newest checkpoint may be."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def batch_of(events: Sequence[LedgerEvent]) -> dict[str, Any]:
-    """Write events as the parallel arrays that audit.append() takes."""
-    return {
-        "event_ids": [bytes.fromhex(event.event_id) for event in events],
-        "streams": [event.stream for event in events],
-        "kinds": [event.kind for event in events],
-        "occurred": [event.occurred for event in events],
-        "bodies": [_body(event) for event in events],
-    }
+class Encoder:
+    """Writes events as ``audit.append()`` takes them: parallel arrays, signed by this writer.
+
+    Attributes:
+        anchor: The newest checkpoint that this writer knows, as it stands in events: the tree's
+            size in eight bytes and its root. Empty while there is none.
+    """
+
+    def __init__(self, signer: Signer | None = None) -> None:
+        """Sign with ``signer``; without one, events carry no signature."""
+        self._signer = signer
+        self.anchor = b""
+        self._anchored_at = float("-inf")
+
+    def wants_anchor(self) -> bool:
+        """Say, once in a while, that it is time to look for a newer checkpoint."""
+        now = time.monotonic()
+        if self._signer is None or now - self._anchored_at < ANCHOR_SECONDS:
+            return False
+        self._anchored_at = now
+        return True
+
+    def batch(self, events: Sequence[LedgerEvent]) -> dict[str, Any]:
+        """Return the arguments of ``audit.append()`` by their names.
+
+        Raises:
+            InvalidInputError: An event has no canonical form, or is too large.
+        """
+        bodies = [_body(event) for event in events]
+        signer = self._signer
+        key = signer.key.short if signer else ""
+        anchor = self.anchor if signer else b""
+        signatures = [
+            self._signature(event, body, key, anchor)
+            for event, body in zip(events, bodies, strict=True)
+        ]
+        count = len(bodies)
+        return {
+            "event_ids": [bytes.fromhex(event.event_id) for event in events],
+            "streams": [event.stream for event in events],
+            "kinds": [event.kind for event in events],
+            "occurred": [event.occurred for event in events],
+            "bodies": bodies,
+            "signatures": signatures,
+            "signing_keys": [key] * count,
+            "anchors": [anchor] * count,
+            "retention_classes": [""] * count,
+            "personal_digests": [],
+            "personal_subjects": [],
+            "personal_keys": [],
+            "personal_ciphertexts": [],
+        }
+
+    def _signature(self, event: LedgerEvent, body: bytes, key: str, anchor: bytes) -> bytes:
+        if self._signer is None:
+            return b""
+        return self._signer.sign(
+            signed_message(
+                event_id=bytes.fromhex(event.event_id),
+                stream=event.stream,
+                kind=event.kind,
+                occurred=microseconds(event.occurred),
+                signing_key=key,
+                anchor=anchor,
+                retention_class="",
+                body=body,
+            )
+        )
+
+
+def anchor_of(size: int, root: bytes) -> bytes:
+    """Return a checkpoint as events name it."""
+    return size.to_bytes(8, "big") + root
+
+
+def leaf_event(event: RecordedEvent) -> Event:
+    """Return an event as its leaf binds it."""
+    return Event(
+        event_id=bytes.fromhex(event.event_id),
+        stream=event.stream,
+        stream_seq=event.stream_seq,
+        seq=event.seq,
+        kind=event.kind,
+        occurred=microseconds(event.occurred),
+        recorded=microseconds(event.recorded),
+        signing_key=event.signing_key,
+        anchor=event.anchor,
+        retention_class=event.retention_class,
+        body=canonical(event.body),
+        signature=event.signature,
+    )
+
+
+def microseconds(instant: datetime) -> int:
+    """Return an instant as leaves and signatures hold it: microseconds since 1970 in UTC."""
+    return (instant - _EPOCH) // timedelta(microseconds=1)
 
 
 def _body(event: LedgerEvent) -> bytes:

@@ -15,7 +15,6 @@ from placet.domain.export import (
 )
 from placet.domain.ledger import LedgerEvent
 from placet.ledger import sql
-from placet.ledger.encoding import batch_of
 from placet.ledger.session import Session, append, consume, only_row, receipts_of
 
 MAX_ROWS = 1000
@@ -40,7 +39,7 @@ class PostgresExports(Session):
             NotFoundError: There is no such permit for this request.
             ConflictError: The permit was issued for another digest or effect, or has expired.
         """
-        batch = batch_of(events)
+        batch = await self._batch(events)
         async with self._transaction() as connection:
             consumed = await consume(connection, entry.permit_id, entry.digest, EFFECT)
             first = (await only_row(connection, sql.BEGIN_EXPORT, entry.model_dump()))["first"]
@@ -88,7 +87,7 @@ class PostgresExports(Session):
     async def _moved(
         self, query: str, values: dict[str, object], events: Sequence[LedgerEvent]
     ) -> ExportResult:
-        batch = batch_of(events)
+        batch = await self._batch(events)
         async with self._transaction() as connection:
             first = (await only_row(connection, query, values))["first"]
             receipts = await (append if first else receipts_of)(connection, batch)

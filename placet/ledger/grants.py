@@ -11,7 +11,6 @@ from placet.domain.access import EFFECT
 from placet.domain.grants import GrantEntry, GrantResult, GrantRow, Membership, Release
 from placet.domain.ledger import LedgerEvent
 from placet.ledger import sql
-from placet.ledger.encoding import batch_of
 from placet.ledger.session import Session, append, consume, only_row, receipts_of
 
 _ANY_GRANT: dict[str, str | None] = dict.fromkeys(
@@ -36,7 +35,7 @@ class PostgresGrants(Session):
             UnavailableError: Another grant of the same role for the same account is on its way, or
                 one that kept it there has just ended; try again.
         """
-        batch = batch_of(events)
+        batch = await self._batch(events)
         async with self._transaction() as connection:
             consumed = await consume(connection, entry.permit_id, entry.digest, EFFECT)
             values = entry.model_dump(exclude={"digest"})
@@ -139,7 +138,7 @@ class PostgresGrants(Session):
     async def _moved(
         self, query: LiteralString, values: dict[str, Any], events: Sequence[LedgerEvent]
     ) -> GrantResult:
-        batch = batch_of(events)
+        batch = await self._batch(events)
         async with self._transaction() as connection:
             first = (await only_row(connection, query, values))["first"]
             receipts = []

@@ -35,7 +35,6 @@ from placet.domain.ledger_rows import (
 from placet.ledger import sql
 from placet.ledger.deletions import PostgresDeletions
 from placet.ledger.deliveries import PostgresDeliveries
-from placet.ledger.encoding import batch_of
 from placet.ledger.exports import PostgresExports
 from placet.ledger.grants import PostgresGrants
 from placet.ledger.publishing import PostgresPublishing
@@ -57,27 +56,27 @@ class PostgresLedger(Session):
     @property
     def deliveries(self) -> PostgresDeliveries:
         """Return what is recorded of mails."""
-        return PostgresDeliveries(self._pool)
+        return PostgresDeliveries(self._pool, self._encoder)
 
     @property
     def exports(self) -> PostgresExports:
         """Return what is recorded of exports."""
-        return PostgresExports(self._pool)
+        return PostgresExports(self._pool, self._encoder)
 
     @property
     def grants(self) -> PostgresGrants:
         """Return what is recorded of granted roles."""
-        return PostgresGrants(self._pool)
+        return PostgresGrants(self._pool, self._encoder)
 
     @property
     def deletions(self) -> PostgresDeletions:
         """Return what is recorded of deletions."""
-        return PostgresDeletions(self._pool)
+        return PostgresDeletions(self._pool, self._encoder)
 
     @property
     def publishing(self) -> PostgresPublishing:
         """Return what is recorded of publications on their way."""
-        return PostgresPublishing(self._pool)
+        return PostgresPublishing(self._pool, self._encoder)
 
     async def append(self, events: Sequence[LedgerEvent]) -> list[Receipt]:
         """Append events in one transaction: all of them stand in the ledger afterwards, or none.
@@ -93,7 +92,7 @@ class PostgresLedger(Session):
         """
         if not events:
             return []
-        batch = batch_of(events)
+        batch = await self._batch(events)
         async with self._statement() as connection:
             return await append(connection, batch)
 
@@ -105,6 +104,7 @@ class PostgresLedger(Session):
                 id was recorded with other content.
             InvalidInputError: See :meth:`append`.
         """
+        batch = await self._batch(step.events)
         told = {
             "stream": step.stream,
             "chain": step.chain,
@@ -112,7 +112,7 @@ class PostgresLedger(Session):
             "outcome": zlib.compress(step.outcome.encode()),
         }
         async with self._statement() as connection:
-            cursor = await connection.execute(sql.APPEND_STEP, told | batch_of(step.events))
+            cursor = await connection.execute(sql.APPEND_STEP, told | batch)
             rows = await cursor.fetchall()
         known = rows[0]["known"]
         return WrittenStep(
@@ -249,7 +249,7 @@ class PostgresLedger(Session):
             NotFoundError: There is no such permit.
             ConflictError: It was issued for another digest or effect, or has expired.
         """
-        batch = batch_of(events)
+        batch = await self._batch(events)
         async with self._transaction() as connection:
             first = await consume(connection, permit_id, digest, effect)
             receipts = await (append if first else receipts_of)(connection, batch)
@@ -270,7 +270,7 @@ class PostgresLedger(Session):
                 another amount or payee, or an identifier of the payment is taken.
         """
         _require_stream(events, entry.request)
-        batch = batch_of(events)
+        batch = await self._batch(events)
         async with self._transaction() as connection:
             await consume(connection, entry.permit_id, entry.digest, "payment")
             first = (await only_row(connection, sql.RECORD_PAYMENT, entry.model_dump()))["first"]
@@ -291,7 +291,7 @@ class PostgresLedger(Session):
             NotFoundError: No payment has these identifiers.
             ConflictError: The bank has said something else before.
         """
-        batch = batch_of(events)
+        batch = await self._batch(events)
         async with self._transaction() as connection:
             row = await only_row(connection, sql.REPORT_PAYMENT, report.model_dump())
             payment = await _payment(connection, {"payment_id": row["payment_id"]})

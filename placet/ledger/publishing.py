@@ -15,7 +15,6 @@ from placet.domain.ledger_rows import (
 )
 from placet.domain.publication import EFFECT
 from placet.ledger import sql
-from placet.ledger.encoding import batch_of
 from placet.ledger.session import Session, append, consume, only_row, receipts_of
 
 
@@ -42,7 +41,7 @@ class PostgresPublishing(Session):
                 begun another publication; or what is published now is not what this one replaces.
             UnavailableError: Another publication of the slug is on its way.
         """
-        batch = batch_of(events)
+        batch = await self._batch(events)
         values = entry.model_dump(exclude={"targets", "digest"}) | {
             "targets": list(entry.targets),
             "locations": list(entry.targets.values()),
@@ -94,7 +93,7 @@ class PostgresPublishing(Session):
         Raises:
             ConflictError: A target is not where it has to be for that.
         """
-        batch = batch_of(events)
+        batch = await self._batch(events)
         values = {"permit_id": permit_id, "state": state}
         async with self._transaction() as connection:
             first = (await only_row(connection, sql.END_PUBLICATION, values))["first"]

@@ -1,6 +1,6 @@
 """What every part of the ledger's adapter stands on: connections, transactions, appending."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, LiteralString
 
@@ -8,16 +8,18 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from placet.db import Pool, translated_errors
-from placet.domain.ledger import Receipt
+from placet.domain.ledger import LedgerEvent, Receipt
 from placet.ledger import sql
+from placet.ledger.encoding import Encoder, anchor_of
 
 
 class Session:
     """Gives connections of a pool; what goes wrong on them are Placet's own errors."""
 
-    def __init__(self, pool: Pool) -> None:
-        """Take connections from ``pool``."""
+    def __init__(self, pool: Pool, encoder: Encoder | None = None) -> None:
+        """Take connections from ``pool``; without an encoder, events are not signed."""
         self._pool = pool
+        self._encoder = encoder or Encoder()
 
     @asynccontextmanager
     async def _statement(self) -> AsyncIterator[AsyncConnection[DictRow]]:
@@ -31,6 +33,13 @@ class Session:
         """Give a connection in one transaction."""
         async with self._statement() as connection, connection.transaction():
             yield connection
+
+    async def _batch(self, events: Sequence[LedgerEvent]) -> dict[str, Any]:
+        """Write events as ``audit.append()`` takes them, signed, with the newest checkpoint."""
+        if self._encoder.wants_anchor():
+            for row in await self._all(sql.NEWEST_CHECKPOINT, {}):
+                self._encoder.anchor = anchor_of(row["tree_size"], row["root"])
+        return self._encoder.batch(events)
 
     async def _all(self, query: LiteralString, values: Mapping[str, Any]) -> list[DictRow]:
         async with self._statement() as connection:

@@ -3,7 +3,11 @@
 APPEND = """
 select encode(event_id, 'hex') as event_id, seq, stream_seq, encode(leaf, 'hex') as leaf, recorded
   from audit.append(%(event_ids)s::bytea[], %(streams)s::text[], %(kinds)s::text[],
-                    %(occurred)s::timestamptz[], %(bodies)s::bytea[])
+                    %(occurred)s::timestamptz[], %(bodies)s::bytea[],
+                    %(signatures)s::bytea[], %(signing_keys)s::text[],
+                    %(anchors)s::bytea[], %(retention_classes)s::text[],
+                    %(personal_digests)s::bytea[], %(personal_subjects)s::text[],
+                    %(personal_keys)s::text[], %(personal_ciphertexts)s::bytea[])
 """
 
 APPEND_STEP = """
@@ -11,7 +15,11 @@ select encode(event_id, 'hex') as event_id, seq, stream_seq, encode(leaf, 'hex')
        known
   from audit.append_step(%(stream)s, %(chain)s, %(number)s, %(outcome)s::bytea,
                          %(event_ids)s::bytea[], %(streams)s::text[], %(kinds)s::text[],
-                         %(occurred)s::timestamptz[], %(bodies)s::bytea[])
+                         %(occurred)s::timestamptz[], %(bodies)s::bytea[],
+                         %(signatures)s::bytea[], %(signing_keys)s::text[],
+                         %(anchors)s::bytea[], %(retention_classes)s::text[],
+                         %(personal_digests)s::bytea[], %(personal_subjects)s::text[],
+                         %(personal_keys)s::text[], %(personal_ciphertexts)s::bytea[])
 """
 
 RECEIPTS = """
@@ -23,7 +31,9 @@ select encode(event_id, 'hex') as event_id, seq, stream_seq, encode(leaf, 'hex')
 
 TIMELINE = """
 select encode(event_id, 'hex') as event_id, seq, stream, stream_seq, kind, occurred, recorded,
-       encode(leaf, 'hex') as leaf, body
+       encode(leaf, 'hex') as leaf, body, coalesce(signature, '') as signature,
+       coalesce(signing_key, '') as signing_key, coalesce(anchor, '') as anchor,
+       coalesce(retention_class, '') as retention_class
   from audit.recorded_event
  where stream = %(stream)s
  order by stream_seq
@@ -283,4 +293,8 @@ select permit_id, request, digest, dataset, selection, mode, approved, mark, sel
    and (%(request)s::text is null or request = %(request)s)
  order by began_at desc, permit_id
  limit %(limit)s
+"""
+
+NEWEST_CHECKPOINT = """
+select tree_size, root from audit.checkpoint order by tree_size desc limit 1
 """

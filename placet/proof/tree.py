@@ -57,9 +57,7 @@ class Frontier:
         return root
 
 
-def inclusion_proofs(
-    leaves: Iterable[bytes], positions: Collection[int]
-) -> dict[int, list[bytes]]:
+def inclusion_proofs(leaves: Iterable[bytes], positions: Collection[int]) -> dict[int, list[bytes]]:
     """Return the audit path of each leaf at ``positions``, in the tree over all ``leaves``.
 
     Args:

@@ -85,7 +85,7 @@ def test_the_databases_belong_to_those_who_need_them(prepared: Cluster) -> None:
 
 
 def test_the_owner_it_makes_can_migrate_and_the_worker_can_log_in(prepared: Cluster) -> None:
-    assert migrate(prepared.url("placet", "placet_admin"), app_password=AWKWARD)
+    assert migrate(prepared.url("placet", "placet_admin"), passwords={"placet_app": AWKWARD})
     with psycopg.connect(prepared.url("placet", APP_ROLE)) as connection:
         assert connection.execute("select count(*) from inbox.request").fetchone() == (0,)
     for user, database in (

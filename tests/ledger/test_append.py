@@ -9,8 +9,10 @@ from psycopg.rows import dict_row
 
 from placet.digest import canonical
 from placet.domain.errors import ConflictError, InvalidInputError, PlacetError
-from placet.domain.ledger import LeafHeader, LedgerEvent, leaf_hash
+from placet.domain.ledger import LedgerEvent
 from placet.ledger import PostgresLedger, open_pool
+from placet.ledger.encoding import leaf_event
+from placet.proof.leaf import leaf_hash
 from tests.conftest import Database
 from tests.ledger.raw import APPEND, append_raw, arrays, until_somebody_waits
 from tests.ledger.stories import approved, event, event_id, opened, state, submitted
@@ -110,16 +112,8 @@ async def test_the_stored_body_is_the_canonical_json(
     assert row is not None
     assert row["body"] == canonical(told.body)
     assert json.loads(row["body"]) == told.body
-    header = LeafHeader(
-        event_id=row["event_id"].hex(),
-        stream=row["stream"],
-        stream_seq=row["stream_seq"],
-        seq=row["seq"],
-        kind=row["kind"],
-        occurred=row["occurred"],
-        recorded=row["recorded"],
-    )
-    assert leaf_hash(header, row["body"]) == receipt.leaf
+    (kept,) = await ledger.timeline(told.stream)
+    assert leaf_hash(leaf_event(kept)).hex() == receipt.leaf
 
 
 @pytest.mark.parametrize(

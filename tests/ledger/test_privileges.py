@@ -48,9 +48,10 @@ select r.rolname, g.object || ' ' || g.privilege_type
 """
 
 APPEND_TYPES = (
-    "bytea[],text[],text[],timestamp with time zone[],bytea[],bytea[],text[],bytea[],text[]"
+    "bytea[],text[],text[],timestamp with time zone[],bytea[],bytea[],text[],bytea[],text[],"
+    "bytea[],text[],text[],bytea[]"
 )
-STEP_TYPES = "text,text,bigint,bytea,bytea[],text[],text[],timestamp with time zone[],bytea[]"
+STEP_TYPES = f"text,text,bigint,bytea,{APPEND_TYPES}"
 PAYMENT_TYPES = "text,text,text,text,text,numeric,text,text,text,text,text"
 EXPORT_TYPES = "text,text,text,text,bigint,bigint,text,timestamp with time zone"
 DELETION_TYPES = (
@@ -59,8 +60,10 @@ DELETION_TYPES = (
 PUBLICATION_TYPES = "text,text,text,text,text,text,text,text[],text[]"
 HOLD_TYPES = "text,timestamp with time zone,timestamp with time zone,text"
 EXPECTED = {
-    # The application is what its two groups are, and nothing of its own.
+    # A login is what its groups are, and nothing of its own.
     "placet_app": set[str](),
+    "placet_app_sealer": set[str](),
+    "placet_app_eraser": set[str](),
     "PUBLIC": set[str](),
     "placet_writer": {
         "database CONNECT",
@@ -106,6 +109,8 @@ EXPECTED = {
         "schema migration USAGE",
         "relation audit.receipt SELECT",
         "relation audit.recorded_event SELECT",
+        "relation audit.checkpoint SELECT",
+        "relation audit.pii SELECT",
         "relation inbox.request SELECT",
         "relation inbox.assignment SELECT",
         "relation inbox.review SELECT",
@@ -183,6 +188,8 @@ def test_the_roles_are_what_they_should_be(database: Database) -> None:
         ).fetchall()
     assert roles == [
         ("placet_app", True, False),
+        ("placet_app_eraser", True, False),
+        ("placet_app_sealer", True, False),
         ("placet_eraser", False, False),
         ("placet_owner", False, False),
         ("placet_reader", False, False),
@@ -192,6 +199,8 @@ def test_the_roles_are_what_they_should_be(database: Database) -> None:
     assert members == [
         ("placet_app", "placet_reader", False),
         ("placet_app", "placet_writer", False),
+        ("placet_app_eraser", "placet_eraser", False),
+        ("placet_app_sealer", "placet_sealer", False),
     ]
     assert owners == [("placet_owner",)]
 
@@ -319,11 +328,11 @@ def test_the_password_is_set_as_a_verifier_and_kept_when_none_is_given(database:
     query = "select rolpassword from pg_authid where rolname = 'placet_app'"
     with psycopg.connect(database.admin_url, autocommit=True) as connection:
         try:
-            migrate(database.admin_url, app_password="it's a 'secret'")  # noqa: S106
+            migrate(database.admin_url, passwords={"placet_app": "it's a 'secret'"})
             row = connection.execute(query).fetchone()
             assert row is not None
             assert str(row[0]).startswith("SCRAM-SHA-256$")
-            migrate(database.admin_url, app_password="")
+            migrate(database.admin_url, passwords={})
             assert connection.execute(query).fetchone() == row
         finally:
             connection.execute("alter role placet_app password null")

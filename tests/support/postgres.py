@@ -114,7 +114,7 @@ class Cluster:
     def prepare_template(self) -> None:
         """Create the migrated database that each test's own is copied from."""
         self._execute("create database {}", TEMPLATE)
-        migrate(self.url(TEMPLATE), app_password="")
+        migrate(self.url(TEMPLATE), passwords={})
 
     @contextlib.contextmanager
     def database(self, *, template: str = TEMPLATE) -> Iterator[str]:
@@ -123,7 +123,7 @@ class Cluster:
         self._execute("create database {} template {} strategy file_copy", name, template)
         try:
             if template == TEMPLATE:
-                migrate(self.url(name), app_password="")  # A copy lacks the database's privileges.
+                migrate(self.url(name), passwords={})  # A copy lacks the database's privileges.
             yield name
         finally:
             self._execute("drop database {} with (force)", name)

@@ -8,7 +8,8 @@ import pytest
 from temporalio.api.enums.v1 import EventType
 
 from placet.digest import canonical
-from placet.domain.ledger import LeafHeader, leaf_hash
+from placet.ledger.encoding import leaf_event
+from placet.proof.leaf import leaf_hash
 from tests.workflows.office import Handle, Office, expense
 
 ALICE, BOB = "alice@example.com", "bob@example.com"
@@ -79,8 +80,7 @@ async def test_every_receipt_is_what_the_database_has(office: Office) -> None:
     assert result.event in events
     assert events[result.event].leaf == result.leaf
     for event in events.values():
-        header = LeafHeader.model_validate(event.model_dump())
-        assert leaf_hash(header, canonical(event.body)) == event.leaf
+        assert leaf_hash(leaf_event(event)).hex() == event.leaf
 
 
 async def test_the_lists_say_what_the_ledger_says(office: Office) -> None:

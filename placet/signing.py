@@ -1,0 +1,144 @@
+"""The keys that sign events and checkpoints, kept outside the database.
+
+A :class:`Signer` may be anything that signs with Ed25519, for instance a key management service;
+here it is a key in a file that only its owner can read.
+"""
+
+import os
+import stat
+from pathlib import Path
+from typing import Protocol
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
+
+from placet.domain.errors import InvalidInputError
+from placet.proof.note import SIGNATURE, NoteError, VerifierKey, public_key
+
+WRITER_FILE = "writer.pem"
+LOG_FILE = "log.pem"
+
+_OTHERS = 0o077
+_MAX_KEY_FILE = 16 * 1024
+
+
+class SigningKeyError(InvalidInputError):
+    """A signing key cannot be used; the message says what to do."""
+
+    code = "signing-key"
+
+
+class Signer(Protocol):
+    """Signs, and says with which key."""
+
+    @property
+    def key(self) -> VerifierKey:
+        """Return the public half."""
+        ...
+
+    def sign(self, message: bytes) -> bytes:
+        """Return the 64 bytes of an Ed25519 signature."""
+        ...
+
+
+class FileSigner:
+    """Signs with a key that was read from a file."""
+
+    def __init__(self, name: str, private: Ed25519PrivateKey, of_type: int = SIGNATURE) -> None:
+        """Sign as ``name``.
+
+        Raises:
+            SigningKeyError: The name holds a space or a plus sign, or is empty.
+        """
+        self._private = private
+        try:
+            self._key = public_key(name, private, of_type)
+        except NoteError as error:
+            raise SigningKeyError(f"{error}; correct PLACET_LEDGER_NAME") from None
+
+    @property
+    def key(self) -> VerifierKey:
+        """Return the public half."""
+        return self._key
+
+    @property
+    def private(self) -> Ed25519PrivateKey:
+        """Return the private half."""
+        return self._private
+
+    def sign(self, message: bytes) -> bytes:
+        """Return the 64 bytes of an Ed25519 signature."""
+        return self._private.sign(message)
+
+
+def open_signer(path: Path, name: str, of_type: int = SIGNATURE) -> FileSigner:
+    """Read the key in ``path`` as PKCS #8 PEM, or make one there when there is no file.
+
+    Several processes may do so at once: all get the same key. Its directory is made, private to
+    its owner, when it is missing.
+
+    Raises:
+        SigningKeyError: Others can read the file, it holds no Ed25519 key, or cannot be made.
+    """
+    try:
+        raw = _read(path)
+        if raw is None:
+            _make(path)
+            raw = _read(path)
+    except OSError as error:
+        raise SigningKeyError(
+            f"{path}: {error.strerror or error}; let this account read and write PLACET_KEYS"
+        ) from None
+    try:
+        key = load_pem_private_key(raw or b"", None)
+    except (ValueError, TypeError):
+        key = None
+    if not isinstance(key, Ed25519PrivateKey):
+        raise SigningKeyError(
+            f"{path} holds no Ed25519 key in PEM without a password; put the key back from where "
+            "you keep a copy"
+        )
+    return FileSigner(name, key, of_type)
+
+
+def _read(path: Path) -> bytes | None:
+    try:
+        with path.open("rb") as stream:
+            mode = os.fstat(stream.fileno()).st_mode
+            if os.name == "posix" and stat.S_IMODE(mode) & _OTHERS:
+                raise SigningKeyError(f"others can read {path}; type: chmod 600 {path}")
+            return stream.read(_MAX_KEY_FILE)
+    except FileNotFoundError:
+        return None
+
+
+def _make(path: Path) -> None:
+    """Write a new key whole and durably, unless another process was faster."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    content = Ed25519PrivateKey.generate().private_bytes(
+        Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
+    )
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        try:
+            # A link never replaces: whoever comes second keeps what the first one made.
+            path.hardlink_to(temporary)
+        except FileExistsError:
+            return
+        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+    finally:
+        temporary.unlink()

@@ -1,0 +1,77 @@
+import os
+import stat
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from placet.signing import SigningKeyError, open_signer
+
+
+def test_a_key_is_made_once_and_only_for_its_owner(tmp_path: Path) -> None:
+    path = tmp_path / "keys" / "writer.pem"
+    first = open_signer(path, "example.com/log")
+    assert open_signer(path, "example.com/log").key == first.key
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    assert [each.name for each in path.parent.iterdir()] == ["writer.pem"]
+
+
+def test_many_who_make_a_key_at_once_have_the_same(tmp_path: Path) -> None:
+    path = tmp_path / "keys" / "writer.pem"
+    with ThreadPoolExecutor(16) as many:
+        keys = set(many.map(lambda _: open_signer(path, "log").key, range(64)))
+    assert len(keys) == 1
+    assert [each.name for each in path.parent.iterdir()] == ["writer.pem"]
+
+
+def test_what_is_signed_is_accepted_and_nothing_else(tmp_path: Path) -> None:
+    signer = open_signer(tmp_path / "writer.pem", "log")
+    signature = signer.sign(b"message")
+    assert signer.key.accepts(b"message", signature)
+    assert not signer.key.accepts(b"massage", signature)
+
+
+def test_a_key_that_others_can_read_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "writer.pem"
+    open_signer(path, "log")
+    path.chmod(0o640)
+    with pytest.raises(SigningKeyError, match="chmod 600"):
+        open_signer(path, "log")
+
+
+def test_another_kind_of_key_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "writer.pem"
+    rsa = generate_private_key(65537, 2048)
+    pem = rsa.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    for content in (pem, b"", b"no key"):
+        path.write_bytes(content)
+        path.chmod(0o600)
+        with pytest.raises(SigningKeyError, match="Ed25519"):
+            open_signer(path, "log")
+        assert path.read_bytes() == content
+
+
+def test_a_directory_that_cannot_be_made_is_a_clear_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SigningKeyError, match="PLACET_KEYS"):
+        open_signer(tmp_path / "file" / "writer.pem", "log")
+
+
+def test_a_name_that_no_note_can_carry_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SigningKeyError, match="PLACET_LEDGER_NAME"):
+        open_signer(tmp_path / "writer.pem", "a log")
+
+
+def test_a_key_that_could_not_be_written_whole_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(SigningKeyError, match="No space"):
+        open_signer(tmp_path / "writer.pem", "log")
+    assert not list(tmp_path.iterdir())
