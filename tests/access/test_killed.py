@@ -10,8 +10,9 @@ from placet.domain.orders import EffectOrder
 from placet.ledger import PostgresLedger, open_pool
 from tests.access.approved import UNTIL, Desk, approved, effects_told, end_of
 from tests.access.listed import VARIABLE, policies_for
-from tests.access.mortal import KILLED, Death, Orders, done_by_a_process
+from tests.access.mortal import Orders, work
 from tests.access.staff import Staff
+from tests.support.mortal import KILLED, Death, done_by_a_process
 from tests.support.postgres import Cluster
 
 GRANTED = ["effect:permit:consumed", "effect:run:done"]
@@ -56,7 +57,7 @@ async def test_a_worker_killed_anywhere_grants_once(
                 folder = policies_for(staff, tmp_path / run)
                 order = await approved(ledger, folder)
                 orders = told(postgres, name, staff, folder, order)
-                steps = await done_by_a_process(replace(orders, dies_at=death))
+                steps = await done_by_a_process(work, replace(orders, dies_at=death))
                 result = await Desk(ledger, folder, orders.environment).grant(order)
 
                 assert result.until == UNTIL, death
@@ -85,7 +86,9 @@ async def test_a_worker_killed_anywhere_takes_away_once(
                 desk = Desk(ledger, folder, orders.environment)
                 await desk.grant(order)
                 assert staff.has(staff.alice)
-                steps = await done_by_a_process(replace(orders, order=end_of(order), dies_at=death))
+                steps = await done_by_a_process(
+                    work, replace(orders, order=end_of(order), dies_at=death)
+                )
                 result = await desk.revoke(end_of(order))
 
                 assert not staff.has(staff.alice), death
@@ -110,7 +113,7 @@ async def test_a_worker_killed_while_it_grants_leaves_nothing_when_it_is_stopped
                 folder = policies_for(staff, tmp_path / run)
                 order = await approved(ledger, folder)
                 orders = told(postgres, name, staff, folder, order)
-                steps = await done_by_a_process(replace(orders, dies_at=death))
+                steps = await done_by_a_process(work, replace(orders, dies_at=death))
                 desk = Desk(ledger, folder, orders.environment)
                 stop = order.model_copy(update={"stop": True})
                 result, again = await desk.grant(stop), await desk.grant(stop)

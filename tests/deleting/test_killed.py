@@ -15,8 +15,9 @@ from placet.ledger import PostgresLedger
 from placet.sources.deleting import PostgresDeleter
 from tests.conftest import Database
 from tests.deleting.approved import approved, catalogue_of, ending
-from tests.deleting.mortal import KILLED, Death, Orders, done_by_a_process
+from tests.deleting.mortal import Orders, carry_out
 from tests.deleting.shelf import HARD, SOFT, Shelf, by
+from tests.support.mortal import KILLED, Death, done_by_a_process
 from tests.support.waiting import eventually
 
 COLUMNS = "id bigint primary key, deleted_at timestamptz, country text"
@@ -103,7 +104,7 @@ class Ground:
             order, does = ending(first, what.why), activities.end
         trace = self.directory / case
         steps = await done_by_a_process(
-            Orders(self.url, shelf.environment, entry, order, trace, death)
+            carry_out, Orders(self.url, shelf.environment, entry, order, trace, death)
         )
         # The server may still be busy with what the dead one has sent.
         results: list[EffectResult] = []

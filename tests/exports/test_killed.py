@@ -19,7 +19,8 @@ from tests.exports.approved import (
     environment,
     exporting,
 )
-from tests.exports.mortal import KILLED, Death, Orders, done_by_a_process
+from tests.exports.mortal import Orders, carry_out
+from tests.support.mortal import KILLED, Death, done_by_a_process
 from tests.support.postgres import Cluster
 
 LEFT = [".lock", ".store"]
@@ -56,7 +57,7 @@ async def die(
             ledger = PostgresLedger(pool)
             order = await approved(ledger, sources, an_export())
             orders = Orders(url, sample.environment, root, order, place / "trace", death)
-            steps = await done_by_a_process(orders)
+            steps = await done_by_a_process(carry_out, orders)
             there = whole(root)
             told = order.model_copy(update={"stop": stop})
             result: EffectResult = await environment().run(
@@ -108,7 +109,7 @@ async def fade(postgres: Cluster, sample: Sample, place: Path, death: Death | No
             ledger = PostgresLedger(pool)
             order = ending(await made(ledger, sources, root))
             orders = Orders(url, sample.environment, root, order, place / "trace", death)
-            steps = await done_by_a_process(orders)
+            steps = await done_by_a_process(carry_out, orders)
             await environment().run(exporting(ledger, sources, root).expire, order)
             assert sorted(path.name for path in root.iterdir()) == LEFT, death
             (row,) = await ledger.exports.rows(request=REQUEST)

@@ -8,9 +8,10 @@ from activities.sending import SendingActivities
 from placet.domain.orders import EffectResult
 from placet.ledger import PostgresLedger, open_pool
 from tests.mail.approved import PERMIT, REQUEST, approved
-from tests.mail.mortal import KILLED, Death, Orders, sent_by_a_process
+from tests.mail.mortal import Orders, send
 from tests.mail.test_sending import to_list
 from tests.support.mailserver import mail_server
+from tests.support.mortal import KILLED, Death, done_by_a_process
 from tests.support.postgres import Cluster
 
 PEOPLE = ["one@example.com", "two@example.com", "three@example.com"]
@@ -27,7 +28,7 @@ async def die(postgres: Cluster, trace: Path, death: Death | None) -> list[str]:
             ledger = PostgresLedger(pool)
             order = await approved(ledger, to_list(LIST), LIST)
             settings = server.settings(connections=1)
-            steps = await sent_by_a_process(Orders(url, settings, order, trace, death))
+            steps = await done_by_a_process(send, Orders(url, settings, order, trace, death))
             activities = SendingActivities(ledger, settings)
             result: EffectResult = await ActivityEnvironment().run(activities.send, order)
 

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from temporalio.api.enums.v1 import EventType
 
-from placet.digest import canonical
 from placet.ledger.encoding import leaf_event
 from placet.proof.leaf import leaf_hash
 from tests.workflows.office import Handle, Office, expense
