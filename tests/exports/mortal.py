@@ -13,7 +13,6 @@ from placet.sources.postgres import PostgresSources
 from tests.exports.approved import environment, exporting
 from tests.support.mortal import Death, Fate, Guarded
 
-
 _STEPS = {"exports": ("begin", "holds", "end", "remove")}
 
 
