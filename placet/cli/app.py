@@ -7,6 +7,7 @@ import typer
 
 from placet.cli.codes import MEANINGS
 from placet.cli.commands import (
+    audit,
     datasets,
     decide,
     deletions,
@@ -63,6 +64,7 @@ _COMMANDS = (
     exports,
     deletions,
     grants,
+    audit,
     stack,
 )
 for _commands in _COMMANDS:
