@@ -48,7 +48,7 @@ $(STAMP): pyproject.toml uv.lock
 	fi
 	@rm -f $(STAMP)
 	@if [ ! -w "$${HOME:-/nonexistent}" ]; then export UV_NO_CACHE=1; fi; \
-	$(BIN)/uv sync --quiet --frozen --inexact --extra local --extra demo --group dev --link-mode copy
+	$(BIN)/uv sync --quiet --frozen --inexact --extra local --extra demo --extra pdf --group dev --link-mode copy
 	@printf '%s' "$(CURDIR)" > $(STAMP)
 	@echo "Ready: $(VENV)"
 

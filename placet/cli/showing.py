@@ -6,10 +6,10 @@ from typing import Any
 from placet.cli.console import out, safe
 from placet.domain.finding import found_text
 from placet.domain.ledger_rows import RequestRow
-from placet.files import size_text
 from placet.planned import PlanFacts, Proposed
 from placet.policy.explain import scope_lines
 from placet.registry import pipeline_named
+from placet.told import told_pairs
 
 
 def show_content(content: Any) -> None:
@@ -54,36 +54,4 @@ def _can_be_previewed(row: RequestRow) -> bool:
 
 def _told(content: Any) -> list[str]:
     """Return what a JSON object says, a line for each of its values."""
-    lines = []
-    for name, value in content.items() if isinstance(content, dict) else ():
-        label = str(name).replace("_", " ")
-        if isinstance(value, list):
-            numbered = enumerate(value, start=1)
-            lines += [f"{label} {number}: {_inline(item)}" for number, item in numbered]
-        elif value is not None:
-            lines.append(f"{label}: {_inline(value)}")
-    return lines
-
-
-def _inline(value: Any) -> str:
-    """Return a JSON value on one line: money as money, a stored file by what is known of it."""
-    if isinstance(value, list):
-        return ", ".join(_inline(item) for item in value)
-    if not isinstance(value, dict):
-        return str(value)
-    if value.keys() == {"amount", "currency"}:
-        return f"{value['amount']} {value['currency']}"
-    if "sha256" in value:
-        return _file(value)
-    return ", ".join(_inline(item) for item in value.values() if item is not None)
-
-
-def _file(stored: dict[str, Any]) -> str:
-    size = stored.get("size")
-    known = [
-        stored.get("media_type"),
-        size_text(size) if isinstance(size, int) else None,
-        f"sha256 {str(stored['sha256'])[:12]}…",
-    ]
-    name = stored.get("path") or stored.get("name") or "a file"
-    return f"{name} ({', '.join(str(part) for part in known if part is not None)})"
+    return [f"{name}: {value}" for name, value in told_pairs(content)]
