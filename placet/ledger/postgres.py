@@ -38,6 +38,7 @@ from placet.ledger.deliveries import PostgresDeliveries
 from placet.ledger.exports import PostgresExports
 from placet.ledger.grants import PostgresGrants
 from placet.ledger.publishing import PostgresPublishing
+from placet.ledger.reporting import PostgresReports
 from placet.ledger.session import Session, append, consume, only_row, receipts_of
 
 MAX_ROWS = 1000
@@ -72,6 +73,11 @@ class PostgresLedger(Session):
     def deletions(self) -> PostgresDeletions:
         """Return what is recorded of deletions."""
         return PostgresDeletions(self._pool, self._encoder)
+
+    @property
+    def reports(self) -> PostgresReports:
+        """Return what reports are made of."""
+        return PostgresReports(self._pool)
 
     @property
     def publishing(self) -> PostgresPublishing:

@@ -14,6 +14,7 @@ from typing import Any
 from placet.domain.errors import UnavailableError
 
 _PACKAGES = ("manimgx_fonts", "manimgx_fonts_cjk")
+_SUFFIXES = {".ttf", ".otf", ".ttc"}
 _NEVER = frozenset({"Cc", "Cs", "Co", "Cn"})
 """Control characters, halves of characters, private and unassigned ones: PDF/A has none of them."""
 
@@ -70,7 +71,7 @@ def _written(cluster: str) -> str:
         return cluster
     needed = {ord(each) for each in cluster if each not in _INVISIBLE}
     if not any(unicodedata.category(each) in _NEVER for each in cluster) and any(
-        needed <= font for font in _coverage()
+        needed <= _letters(font) for font in _fonts()
     ):
         return cluster
     return "".join(
@@ -96,20 +97,16 @@ def _clusters(text: str) -> Iterator[str]:
 
 
 @cache
-def _coverage() -> list[frozenset[int]]:
-    """Return which characters each font has."""
-    from fontTools.ttLib import (  # type: ignore[import-untyped]  # noqa: PLC0415 - only PDFs need it
-        TTCollection,
-        TTFont,
-    )
+def _fonts() -> tuple[Path, ...]:
+    """Return the fonts' files, the one that has most of what is written first."""
+    files = (path for folder in folders() for path in folder.iterdir() if path.suffix in _SUFFIXES)
+    return tuple(sorted(files, key=lambda path: (path.suffix == ".ttc", len(path.name), path.name)))
 
-    found: list[frozenset[int]] = []
-    for folder in folders():
-        for path in sorted(folder.iterdir()):
-            if path.suffix == ".ttc":
-                found += (
-                    frozenset(font.getBestCmap()) for font in TTCollection(path, lazy=True).fonts
-                )
-            elif path.suffix in {".ttf", ".otf"}:
-                found.append(frozenset(TTFont(path, lazy=True).getBestCmap()))
-    return list(dict.fromkeys(found))
+
+@cache
+def _letters(font: Path) -> frozenset[int]:
+    """Return which characters a font has; the faces of a collection have the same ones."""
+    from fontTools.ttLib import TTFont  # type: ignore[import-untyped]  # noqa: PLC0415 - only PDFs need it
+
+    with TTFont(font, fontNumber=0, lazy=True) as opened:
+        return frozenset(opened.getBestCmap())

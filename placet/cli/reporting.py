@@ -1,0 +1,185 @@
+"""Make reports for people out of the ledger, and write them to files."""
+
+import hashlib
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from placet.cli import world
+from placet.cli.codes import Code
+from placet.cli.console import as_json, say
+from placet.cli.following import unknown
+from placet.connections import open_ledger
+from placet.domain.errors import InvalidInputError, NotFoundError, PlacetError
+from placet.domain.ledger import RecordedEvent
+from placet.domain.policy import PolicySnapshot
+from placet.ledger.postgres import PostgresLedger
+from placet.policy.service import restore_snapshot
+from placet.reporting.document import Document
+from placet.reporting.files import Form, FormError, form_of, write_report
+from placet.reporting.page import page
+from placet.reporting.period.counting import Counting
+from placet.reporting.period.facts import Period
+from placet.reporting.period.machine import as_csv
+from placet.reporting.period.machine import as_json as summary_json
+from placet.reporting.period.summing import summary_of
+from placet.reporting.proof import head_of
+from placet.reporting.reading import text
+from placet.reporting.record import Story, record_of
+from placet.settings import Settings
+
+
+async def report_request(
+    request_id: str, out: Path, *, form: Form | None, force: bool, json: bool
+) -> int:
+    """Write the record of one request.
+
+    Raises:
+        NotFoundError: There is no such request.
+        FormError: A record is no table, so it has no form for programs.
+    """
+    form = form_of(out, form)
+    if form not in {Form.HTML, Form.PDF}:
+        raise FormError(
+            f"a request's record is written as html or pdf; as JSON: placet show {request_id} "
+            "--events --json"
+        )
+    settings = Settings.from_environment()
+    async with open_ledger(settings) as ledger:
+        story = await _story(ledger, request_id, _printed(settings))
+    _write(record_of(story), out, form, force=force)
+    told = {"request": request_id, "events": len(story.events), "sealed": len(story.proof.places)}
+    return _said(out, form, told, json=json)
+
+
+async def report_period(  # noqa: PLR0913 - each is a separate wish
+    period: Period,
+    out: Path,
+    *,
+    sample: int,
+    seed: int,
+    form: Form | None,
+    force: bool,
+    json: bool,
+) -> int:
+    """Write the summary of a period."""
+    form = form_of(out, form)
+    settings = Settings.from_environment()
+    counting = Counting(period, sample=sample, seed=seed)
+    async with open_ledger(settings) as ledger:
+        async for request in ledger.reports.requests(period):
+            counting.add(request)
+        newest = await ledger.reports.newest()
+        proof = await ledger.reports.proof(())
+    summary = counting.summary()
+    if form is Form.JSON:
+        write_report(out, summary_json(summary), force=force)
+    elif form is Form.CSV:
+        write_report(out, as_csv(summary), force=force)
+    else:
+        document = summary_of(
+            summary,
+            as_of=newest or period.begins,
+            names=_printed(settings),
+            head=head_of(proof.note),
+        )
+        _write(document, out, form, force=force)
+    return _said(out, form, {"requests": summary.total}, json=json)
+
+
+def no_period(*told: str | None) -> None:
+    """Refuse the options of a period beside a request.
+
+    Raises:
+        InvalidInputError: One is there.
+    """
+    if any(each is not None for each in told):
+        raise InvalidInputError(
+            "a report is of one request or of a period: leave out the request, or --from, --to and "
+            "--pipeline"
+        )
+
+
+def period_of(first: str | None, last: str | None, pipeline: str | None) -> Period:
+    """Return the period that two days name.
+
+    Raises:
+        InvalidInputError: A day is missing or is none.
+    """
+    if first is None or last is None:
+        raise InvalidInputError("name a request, or a period by both --from DATE and --to DATE")
+    return Period(_day(first), _day(last), pipeline)
+
+
+def _day(told: str) -> date:
+    try:
+        return date.fromisoformat(told)
+    except ValueError:
+        raise InvalidInputError(f"{told[:40]!r} is no day; write it as 2026-01-31") from None
+
+
+async def _story(ledger: PostgresLedger, request_id: str, printed: dict[str, str]) -> Story:
+    row = await ledger.request(request_id)
+    if row is None:
+        raise unknown(request_id)
+    events = await ledger.timeline(request_id)
+    return Story(
+        row=row,
+        recorded=events,
+        contents=await _contents(ledger, row.digest),
+        policies=await _policies(ledger, events),
+        payments=await ledger.payments(request=request_id),
+        proof=await ledger.reports.proof([event.seq for event in events]),
+        printed=printed,
+    )
+
+
+async def _contents(ledger: PostgresLedger, digest: str | None) -> dict[str, bytes]:
+    try:
+        return {digest: await ledger.get_content(digest)} if digest else {}
+    except NotFoundError:
+        return {}
+
+
+async def _policies(
+    ledger: PostgresLedger, events: Sequence[RecordedEvent]
+) -> dict[str, PolicySnapshot]:
+    """Return the snapshots that are still kept and are what their digests say."""
+    found: dict[str, PolicySnapshot] = {}
+    for digest in dict.fromkeys(text(event.body, "policy", "digest") for event in events):
+        try:
+            stored = await ledger.get_content(digest)
+            found[digest] = restore_snapshot(stored, digest)
+        except PlacetError:
+            continue
+    return found
+
+
+def _printed(settings: Settings) -> dict[str, str]:
+    """Return the directory's names by id; none where there is no directory that can be read."""
+    try:
+        return {person.id: person.name for person in world.people(settings).people}
+    except PlacetError:
+        return {}
+
+
+def _write(document: Document, out: Path, form: Form, *, force: bool) -> None:
+    if form is Form.PDF:
+        from placet.reporting.paper import paper  # noqa: PLC0415 - it is large
+
+        write_report(out, paper(document), force=force)
+    else:
+        write_report(out, page(document), force=force)
+
+
+def _said(out: Path, form: Form, told: dict[str, Any], *, json: bool) -> int:
+    content = out.read_bytes()
+    digest = hashlib.sha256(content).hexdigest()
+    if json:
+        as_json(
+            {**told, "file": str(out), "form": form.value, "bytes": len(content), "sha256": digest}
+        )
+    else:
+        say(f"wrote {out} ({len(content):,} bytes, sha256 {digest})")
+    return Code.OK
