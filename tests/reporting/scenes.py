@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from placet.domain.case import Case, Step
-from placet.domain.envelope import event
-from placet.domain.ledger import RecordedEvent
+from placet.domain.envelope import SCHEMA, event
+from placet.domain.ledger import LedgerEvent, RecordedEvent
 from placet.domain.ledger_rows import RequestRow
-from placet.domain.plan import Assurance, BreakGlass, DeadlineAction, Selector
+from placet.domain.plan import Assurance, BreakGlass, DeadlineAction, Selector, utc
+from placet.domain.vocabulary import Kind
 from placet.policy.loader import load_policies
 from placet.reporting.proof import Place, Proof
 from placet.reporting.record.story import Story
@@ -60,7 +61,14 @@ class Telling:
         number = len(self.events) + 1
         digest = hashlib.sha256(f"{number} {json.dumps(body, sort_keys=True)}".encode())
         at = occurred or self.world.now
-        told = {"occurred": at.isoformat(), "kind": kind, "request": "expense-1", **body}
+        told = {
+            "schema": SCHEMA,
+            "occurred": utc(at),
+            "kind": kind,
+            "request": "expense-1",
+            "pipeline": "expense",
+            **body,
+        }
         self.events.append(
             RecordedEvent(
                 event_id=hashlib.sha256(str(number).encode()).hexdigest(),
@@ -89,6 +97,38 @@ class Telling:
         )
         told["row"] = told["row"].model_copy(update={"digest": digest})
         return Story(**{**told, "contents": {digest: CONTENT}, **changes})
+
+
+def as_ledger_events(
+    events: Sequence[RecordedEvent], request: str, later: timedelta = timedelta()
+) -> list[LedgerEvent]:
+    """Return a request's events, to be appended as those of another request, so much later.
+
+    That a permit was used is left out: only the effect's own transaction can say so.
+    """
+    permit = next((each.body["data"]["permit"] for each in events if _issues(each)), "")  # type: ignore[index,call-overload]
+    own = hashlib.sha256(f"permit of {request}".encode()).hexdigest()
+    made = []
+    for each in events:
+        if each.kind == Kind.PERMIT_CONSUMED:
+            continue
+        occurred = each.occurred + later
+        told = {"request": request, "occurred": utc(occurred)}
+        body = replaced(each, str(permit), own).body
+        made.append(
+            LedgerEvent(
+                event_id=hashlib.sha256(f"{request} {each.stream_seq}".encode()).hexdigest(),
+                stream=request,
+                kind=each.kind,
+                occurred=occurred,
+                body={**body, **told},
+            )
+        )
+    return made
+
+
+def _issues(event: RecordedEvent) -> bool:
+    return event.kind == Kind.PERMIT_ISSUED
 
 
 def with_policy(told: RecordedEvent) -> RecordedEvent:

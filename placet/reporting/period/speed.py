@@ -32,7 +32,7 @@ class Lengths:
 class Stopwatch:
     """Collects lengths."""
 
-    seconds: array[float] = field(default_factory=lambda: array("d"))
+    seconds: "array[float]" = field(default_factory=lambda: array("d"))
 
     def add(self, length: timedelta) -> None:
         """Take one more; a negative one, from clocks that disagree, counts as none."""

@@ -8,7 +8,6 @@ from placet.domain.vocabulary import Status
 from placet.reporting.document import (
     Bar,
     Bars,
-    Block,
     Code,
     Document,
     Facts,
@@ -16,10 +15,9 @@ from placet.reporting.document import (
     Paragraph,
     Section,
     Table,
-    Tone,
     Value,
 )
-from placet.reporting.period.counting import OPEN, Summary
+from placet.reporting.period.counting import OPEN, Exceptions, Summary
 from placet.reporting.period.speed import Lengths
 from placet.reporting.proof import Head
 
@@ -145,35 +143,34 @@ def _label(day: date, unit: str) -> str:
 
 
 def _exceptions(summary: Summary) -> Section:
-    rows: tuple[tuple[Value, ...], ...] = tuple(
-        (
-            each.what.value,
-            f"{each.requests:,}",
-            _share(each.requests, summary.total),
-            f"{each.events:,}",
-            _named(each.named, each.requests),
-        )
-        for each in summary.exceptions
-    )
     table = Table(
-        "Each with how many requests it happened to",
-        ("What", "Requests", "Share", "Times", "Which"),
-        rows,
-        (46, 19, 16, 15, 50),
+        "Each with how many requests it happened to, and how often",
+        ("What", "Requests", "Share", "Times"),
+        tuple(
+            (
+                each.what.value,
+                f"{each.requests:,}",
+                _share(each.requests, summary.total),
+                f"{each.events:,}",
+            )
+            for each in summary.exceptions
+        ),
+        (75, 20, 20, 20),
         frozenset({1, 2, 3}),
     )
-    never = all(not each.requests for each in summary.exceptions)
-    blocks: tuple[Block, ...] = (table,)
-    if never and summary.total:
-        blocks = (Note("Nothing was out of the rule", tone=Tone.GOOD), table)
-    return Section("Overrides and exceptions", blocks)
+    which = Table(
+        "Which requests",
+        ("What", "Requests, in the order of their ids"),
+        tuple((each.what.value, _named(each)) for each in summary.exceptions if each.named),
+        (45, 90),
+        empty="None was out of the rule.",
+    )
+    return Section("Overrides and exceptions", (table, which))
 
 
-def _named(named: tuple[str, ...], requests: int) -> Value:
-    if not named:
-        return ""
-    more = requests - len(named)
-    return Code("\n".join((*named, *([f"and {more:,} more"] if more else []))))
+def _named(exceptions: Exceptions) -> str:
+    more = exceptions.requests - len(exceptions.named)
+    return ", ".join((*exceptions.named, *([f"and {more:,} more"] if more else [])))
 
 
 def _reviewers(summary: Summary, names: Mapping[str, str]) -> Section:
