@@ -1,15 +1,17 @@
 """What the ledger in Postgres tells reports: a period's requests, and where events are sealed."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from psycopg.rows import tuple_row
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow, tuple_row
 
 from placet.ledger import reporting_sql as sql
 from placet.ledger.session import Session
+from placet.reporting.paths import BLOCK, Paths
 from placet.reporting.period.facts import COUNTED, Happening, Period, RequestFacts
-from placet.reporting.proof import NOTHING_SEALED, Proof
+from placet.reporting.proof import NOTHING_SEALED, Place, Proof
 
 _AT_ONCE = 5_000
 """Rows that are fetched at once: the memory that a report of any period takes."""
@@ -47,9 +49,42 @@ class PostgresReports(Session):
         found: datetime | None = rows[0]["recorded"] if rows else None
         return found
 
-    async def proof(self, numbers: Sequence[int]) -> Proof:  # noqa: ARG002 - nothing is sealed yet
-        """Return the newest checkpoint, and the place of each sealed event among ``numbers``."""
-        return NOTHING_SEALED
+    async def proof(self, numbers: Sequence[int]) -> Proof:
+        """Return the newest checkpoint, and the place of each sealed event among ``numbers``.
+
+        To find paths, every leaf of the tree is read once, a block at a time.
+        """
+        async with self._transaction() as connection:
+            await connection.execute(sql.ONE_MOMENT)
+            newest = await (await connection.execute(sql.CHECKPOINT)).fetchone()
+            if newest is None:
+                return NOTHING_SEALED
+            size = newest["tree_size"]
+            told = {"numbers": list(numbers), "size": size}
+            rows = await (await connection.execute(sql.PLACES, told)).fetchall()
+            stamps = await (await connection.execute(sql.STAMPS, told)).fetchall()
+            places = {row["seq"]: row["position"] for row in rows}
+            paths = await _paths(connection, places.values(), size) if places else {}
+        return Proof(
+            note=newest["note"] + newest["cosignatures"],
+            sealed_at=newest["sealed_at"],
+            stamps=tuple((row["authority"], row["stored_at"]) for row in stamps),
+            places={
+                seq: Place(position, tuple(each.hex() for each in paths[position]))
+                for seq, position in places.items()
+            },
+        )
+
+
+async def _paths(
+    connection: AsyncConnection[DictRow], positions: Collection[int], size: int
+) -> dict[int, list[bytes]]:
+    paths = Paths(positions)
+    async with connection.cursor("leaves", row_factory=tuple_row) as cursor:
+        await cursor.execute(sql.LEAVES, {"size": size})
+        while rows := await cursor.fetchmany(BLOCK):
+            paths.add([bytes(leaf) for (leaf,) in rows])
+    return paths.found()
 
 
 def _request(rows: Sequence[tuple[Any, ...]]) -> RequestFacts:

@@ -31,6 +31,34 @@ select p.request, p.pipeline, p.requester_id, p.submitted_at, p.revision, p.outc
 
 NEWEST = "select recorded from audit.receipt order by seq desc limit 1"
 
+ONE_MOMENT = "set transaction isolation level repeatable read, read only"
+
 CHECKPOINT = """
-select tree_size, note, sealed_at from audit.checkpoint order by tree_size desc limit 1
+select c.tree_size, c.note, c.sealed_at,
+       coalesce(
+           (select string_agg(s.line, '' order by s.stored_at, s.key)
+              from audit.cosignature s where s.tree_size = c.tree_size),
+           ''
+       ) as cosignatures
+  from audit.checkpoint c
+ order by c.tree_size desc
+ limit 1
+"""
+
+STAMPS = """
+select authority, stored_at from audit.stamp where tree_size = %(size)s order by authority
+"""
+
+PLACES = """
+select position, seq
+  from audit.sealed
+ where seq = any(%(numbers)s::bigint[]) and position < %(size)s
+"""
+
+LEAVES = """
+select l.leaf
+  from audit.sealed s
+  join audit.leaf l on l.seq = s.seq
+ where s.position < %(size)s
+ order by s.position
 """

@@ -133,7 +133,7 @@ class Document:
         running: What stands at the head of each page, such as the request's id.
         as_of: The newest instant that the report knows of; it is the date of the document, so that
             the same facts give the same bytes.
-        opening: What stands above the first section.
+        opening: What stands above the first section; nothing in it has a heading of its own.
         sections: In order.
     """
 

@@ -8,6 +8,7 @@ import json
 from typing import Any
 
 from placet.domain.errors import UnavailableError
+from placet.domain.text import clean_text
 from placet.reporting.document import (
     Bars,
     Block,
@@ -25,6 +26,7 @@ from placet.reporting.plain import plain
 
 MEDIA_TYPE = "application/pdf"
 STANDARDS = ["a-2a", "ua-1"]
+_LONGEST_HEADING = 300
 
 
 class UnprintableError(UnavailableError):
@@ -60,14 +62,14 @@ def paper(document: Document) -> bytes:
 
 def _document(document: Document) -> dict[str, Any]:
     return {
-        "kind": _text(document.kind),
-        "title": _text(document.title),
-        "running": _text(document.running),
+        "kind": _heading(document.kind),
+        "title": _heading(document.title),
+        "running": _heading(document.running),
         "as_of": f"{document.as_of:%Y-%m-%d %H:%M:%S} UTC",
         "opening": [_block(block) for block in document.opening],
         "sections": [
             {
-                "title": _text(section.title),
+                "title": _heading(section.title),
                 "new_page": section.new_page,
                 "blocks": [_block(block) for block in section.blocks],
             }
@@ -84,7 +86,7 @@ def _block(block: Block) -> dict[str, Any]:
             told = {"title": _text(title), "text": _text(text), "tone": tone.value}
         case Facts(rows, title):
             told = {
-                "title": _text(title),
+                "title": _heading(title) if title else "",
                 "rows": [[_text(name), _value(value)] for name, value in rows],
             }
         case Table():
@@ -97,7 +99,7 @@ def _block(block: Block) -> dict[str, Any]:
                 "bars": [[_text(bar.label), bar.value, _text(bar.text)] for bar in bars],
             }
         case Listing(caption, text):
-            told = {"caption": _text(caption), "text": _text(text)}
+            told = {"caption": _heading(caption), "text": _text(text)}
     return {"is": type(block).__name__.lower(), **told}
 
 
@@ -116,6 +118,12 @@ def _value(value: Value) -> dict[str, str]:
     if isinstance(value, Code):
         return {"code": _text(value.text)}
     return {"text": _text(value)}
+
+
+def _heading(text: str) -> str:
+    """Return a text as a heading: PDF/UA takes no empty ones, and PDF/A no endless ones."""
+    letters = in_letters(clean_text(text, _LONGEST_HEADING, multiline=False, truncate=True))
+    return letters if any(not each.isspace() for each in letters) else "Untitled"
 
 
 def _text(text: str) -> str:

@@ -35,11 +35,13 @@ class Proof:
     Attributes:
         note: The newest checkpoint as its signed note; empty when nothing was ever sealed.
         sealed_at: When that was.
+        stamps: Name of each time-stamping authority (RFC 3161), with when its stamp was kept.
         places: By the events' numbers in the ledger; an event that is not sealed has none.
     """
 
     note: str = ""
     sealed_at: datetime | None = None
+    stamps: tuple[tuple[str, datetime], ...] = ()
     places: Mapping[int, Place] = field(default_factory=dict)
 
 

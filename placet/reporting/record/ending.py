@@ -107,7 +107,8 @@ def _effects(story: Story) -> Iterator[Block]:
 
 def _row(story: Story, event: RecordedEvent) -> tuple[Value, ...]:
     data = part(event.body, "data")
-    facts = told_pairs({n: v for n, v in data.items() if n not in _ASIDE} if data else {})
+    told_of = data.items() if isinstance(data, dict) else ()
+    facts = told_pairs({name: value for name, value in told_of if name not in _ASIDE})
     shown = "\n".join(f"{name}: {value}" for name, value in facts)
     return str(event.stream_seq), story.briefly(event.occurred), told(event), shown
 

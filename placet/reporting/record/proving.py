@@ -105,6 +105,10 @@ def _checkpoint(story: Story, head: Head) -> Iterator[Block]:
             ("Size of the tree", f"{head.size:,} leaves"),
             ("Root", Code(head.root)),
             *([("Sealed", story.when(sealed_at))] if sealed_at else []),
+            *(
+                ("Time-stamp", f"by {authority}, kept {story.when(kept)}")
+                for authority, kept in story.proof.stamps
+            ),
         ),
         "The checkpoint",
     )
