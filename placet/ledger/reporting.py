@@ -62,11 +62,12 @@ class PostgresReports(Session):
             size = newest["tree_size"]
             told = {"numbers": list(numbers), "size": size}
             rows = await (await connection.execute(sql.PLACES, told)).fetchall()
+            lines = await (await connection.execute(sql.COSIGNATURES, told)).fetchall()
             stamps = await (await connection.execute(sql.STAMPS, told)).fetchall()
             places = {row["seq"]: row["position"] for row in rows}
             paths = await _paths(connection, places.values(), size) if places else {}
         return Proof(
-            note=newest["note"] + newest["cosignatures"],
+            note=newest["note"] + "".join(row["line"] for row in lines),
             sealed_at=newest["sealed_at"],
             stamps=tuple((row["authority"], row["stored_at"]) for row in stamps),
             places={

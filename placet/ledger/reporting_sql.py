@@ -34,15 +34,11 @@ NEWEST = "select recorded from audit.receipt order by seq desc limit 1"
 ONE_MOMENT = "set transaction isolation level repeatable read, read only"
 
 CHECKPOINT = """
-select c.tree_size, c.note, c.sealed_at,
-       coalesce(
-           (select string_agg(s.line, '' order by s.stored_at, s.key)
-              from audit.cosignature s where s.tree_size = c.tree_size),
-           ''
-       ) as cosignatures
-  from audit.checkpoint c
- order by c.tree_size desc
- limit 1
+select tree_size, note, sealed_at from audit.checkpoint order by tree_size desc limit 1
+"""
+
+COSIGNATURES = """
+select line from audit.cosignature where tree_size = %(size)s order by stored_at, key
 """
 
 STAMPS = """

@@ -193,6 +193,7 @@ def test_every_direct_dependency_has_its_reason() -> None:
     told = {
         "What runs": project["project"]["dependencies"],
         "The local stack": project["project"]["optional-dependencies"]["local"],
+        "Reports as PDF": project["project"]["optional-dependencies"]["pdf"],
         "What tests and checks": project["dependency-groups"]["dev"],
     }
     for heading, listed in told.items():
