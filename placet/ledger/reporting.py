@@ -49,10 +49,10 @@ class PostgresReports(Session):
         found: datetime | None = rows[0]["recorded"] if rows else None
         return found
 
-    async def proof(self, numbers: Sequence[int]) -> Proof:
+    async def proof(self, numbers: Sequence[int], *, block: int = BLOCK) -> Proof:
         """Return the newest checkpoint, and the place of each sealed event among ``numbers``.
 
-        To find paths, every leaf of the tree is read once, a block at a time.
+        To find paths, every leaf of the tree is read once, ``block`` of them at a time.
         """
         async with self._transaction() as connection:
             await connection.execute(sql.ONE_MOMENT)
@@ -65,7 +65,7 @@ class PostgresReports(Session):
             lines = await (await connection.execute(sql.COSIGNATURES, told)).fetchall()
             stamps = await (await connection.execute(sql.STAMPS, told)).fetchall()
             places = {row["seq"]: row["position"] for row in rows}
-            paths = await _paths(connection, places.values(), size) if places else {}
+            paths = await _paths(connection, places.values(), size, block) if places else {}
         return Proof(
             note=newest["note"] + "".join(row["line"] for row in lines),
             sealed_at=newest["sealed_at"],
@@ -78,12 +78,12 @@ class PostgresReports(Session):
 
 
 async def _paths(
-    connection: AsyncConnection[DictRow], positions: Collection[int], size: int
+    connection: AsyncConnection[DictRow], positions: Collection[int], size: int, block: int
 ) -> dict[int, list[bytes]]:
-    paths = Paths(positions)
+    paths = Paths(positions, block)
     async with connection.cursor("leaves", row_factory=tuple_row) as cursor:
         await cursor.execute(sql.LEAVES, {"size": size})
-        while rows := await cursor.fetchmany(BLOCK):
+        while rows := await cursor.fetchmany(block):
             paths.add([bytes(leaf) for (leaf,) in rows])
     return paths.found()
 

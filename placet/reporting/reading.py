@@ -7,24 +7,27 @@ from typing import Any
 from placet.domain.ledger import RecordedEvent
 
 ERASED = "[erased]"
-"""Stands where a text was whose key has been destroyed."""
+"""Stands in an event for a text that has been erased."""
 
-_SEALED = re.compile(r"sealed:[0-9a-f]{64}")
+CLOSED = "[sealed]"
+"""Stands for a text that cannot be opened here: its key is gone, or is kept elsewhere."""
+
+_TOKEN = re.compile(r"sealed:[0-9a-f]{64}")
 
 
-def has_erased(value: Any) -> bool:
-    """Say whether any text in a JSON value can no longer be revealed."""
+def has(value: Any, *marks: str) -> bool:
+    """Say whether any text in a JSON value is one of ``marks``."""
     if isinstance(value, str):
-        return _SEALED.fullmatch(value) is not None or value == ERASED
+        return value in marks
     if isinstance(value, Mapping):
-        return any(has_erased(each) for each in value.values())
-    return isinstance(value, list | tuple) and any(has_erased(each) for each in value)
+        return any(has(each, *marks) for each in value.values())
+    return isinstance(value, list | tuple) and any(has(each, *marks) for each in value)
 
 
 def revealed(value: Any) -> Any:
-    """Return a JSON value with each text that cannot be revealed replaced by :data:`ERASED`."""
+    """Return a JSON value in which each token that nobody has opened is :data:`CLOSED`."""
     if isinstance(value, str):
-        return ERASED if _SEALED.fullmatch(value) else value
+        return CLOSED if _TOKEN.fullmatch(value) else value
     if isinstance(value, Mapping):
         return {name: revealed(each) for name, each in value.items()}
     return [revealed(each) for each in value] if isinstance(value, list | tuple) else value

@@ -12,6 +12,7 @@ from placet.reporting.document import Document, Facts, Note, Tone
 from placet.reporting.page import page
 from placet.reporting.paper import paper
 from placet.reporting.proof import Place, head_of
+from placet.reporting.reading import ERASED
 from placet.reporting.record import Story, record_of
 from tests.reporting import scenes
 from tests.reporting.reading import Page, paper_text, solid, squeezed
@@ -24,7 +25,7 @@ SCENES = (
     scenes.broken,
     scenes.open_one,
 )
-SEALED = f"sealed:{'c4' * 32}"
+TOKEN = f"sealed:{'c4' * 32}"
 
 
 def said(story: Story) -> str:
@@ -157,7 +158,7 @@ def test_a_path_that_leads_elsewhere_is_a_finding() -> None:
     assert found["The proof does not hold"] is Tone.BAD
 
 
-def without_texts(event: RecordedEvent) -> RecordedEvent:
+def without_texts(event: RecordedEvent, mark: str = ERASED) -> RecordedEvent:
     """Return an event whose personal texts nobody can reveal any more."""
     body = json.loads(json.dumps(event.body))
     for holder, name in (
@@ -169,7 +170,7 @@ def without_texts(event: RecordedEvent) -> RecordedEvent:
         ((body.get("state") or {}).get("requester"), "name"),
     ):
         if holder and holder.get(name) is not None:
-            holder[name] = SEALED
+            holder[name] = mark
     return event.model_copy(update={"body": body})
 
 
@@ -177,13 +178,12 @@ def test_what_has_been_erased_is_said_with_why_and_what_stays() -> None:
     story = scenes.approved().story()
     erased = dataclasses.replace(
         story,
-        row=story.row.model_copy(update={"title": SEALED, "requester_name": SEALED}),
+        row=story.row.model_copy(update={"title": ERASED, "requester_name": ERASED}),
         recorded=tuple(without_texts(each) for each in story.recorded),
         contents={},
     )
     document = record_of(erased)
     told, pdf = Page(page(document)).text, paper_text(paper(document))
-    assert "sealed:" not in told
     assert "Bohumil" not in told
     assert "It fits the budget" not in told
     for each in (
@@ -197,6 +197,15 @@ def test_what_has_been_erased_is_said_with_why_and_what_stays() -> None:
     ):
         assert each in told
         assert solid(each) in pdf
+
+
+def test_what_cannot_be_opened_here_is_not_said_to_be_erased() -> None:
+    story = scenes.rejected().story()
+    closed = tuple(without_texts(each, TOKEN) for each in story.recorded)
+    told = said(dataclasses.replace(story, recorded=closed))
+    assert "sealed:" not in told
+    assert "cannot be opened here" in told
+    assert "have been erased" not in told
 
 
 def test_content_that_is_not_what_was_decided_about_is_a_finding() -> None:

@@ -10,7 +10,7 @@ from placet.domain.ledger import RecordedEvent
 from placet.domain.ledger_rows import PaymentRow, RequestRow
 from placet.domain.policy import PolicySnapshot
 from placet.reporting.proof import NOTHING_SEALED, Head, Proof, head_of
-from placet.reporting.reading import has_erased, names_in, readable, revealed, text
+from placet.reporting.reading import has, names_in, readable, revealed, text
 
 
 @dataclass(frozen=True)
@@ -40,10 +40,9 @@ class Story:
         """Return the events as they can be shown."""
         return tuple(readable(event) for event in self.recorded)
 
-    @cached_property
-    def with_erased(self) -> tuple[RecordedEvent, ...]:
-        """Return the events of which a text can no longer be revealed."""
-        return tuple(event for event in self.recorded if has_erased(event.body))
+    def unreadable(self, mark: str) -> tuple[RecordedEvent, ...]:
+        """Return the events of which a text is only there as ``mark``."""
+        return tuple(event for event in self.events if has(event.body, mark))
 
     @cached_property
     def names(self) -> Mapping[str, str]:
