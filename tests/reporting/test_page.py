@@ -38,13 +38,14 @@ typed = st.text(st.characters(codec="utf-8"), max_size=200) | st.sampled_from(HO
 
 def everywhere(text: str) -> Document:
     """Return a document that has a text in every place that can have one."""
+    head = text[:60]
     blocks = (
         Paragraph(text),
         Note(text, text),
         Facts(((text, text), (text, Code(text))), text),
-        Table(text, (text, text), ((text, Code(text)),), (1, 2), frozenset({1}), text),
-        Table(text, (text,), (), empty=text),
-        Bars(text, (Bar(text, 3, text), Bar(text, 0, text)), (text, text)),
+        Table(text, (head, head), ((text, Code(text)),), (1, 2), frozenset({1}), text),
+        Table(text, (head,), (), empty=text),
+        Bars(text, (Bar(text, 3, head), Bar(text, 0, head)), (head, head)),
         Listing(text, text),
     )
     opening = (*blocks[:2], Facts(((text, Code(text)),)), *blocks[3:6])
