@@ -34,7 +34,7 @@ MEANINGS: dict[Code, str] = {
     Code.UNCONFIRMED: "sent, but not confirmed: it counts when a worker is up",
     Code.NOT_APPROVED: "the awaited case ended without approval, or its effect failed",
     Code.STILL_OPEN: "the awaited case is still open",
-    Code.DIFFERS: "access is not as it was granted",
+    Code.DIFFERS: "what was compared differs: access, or the ledger and what it tells of",
     Code.INTERRUPTED: "interrupted by Ctrl-C",
     Code.PIPE_CLOSED: "who read the output has stopped reading",
 }

@@ -2,12 +2,13 @@
 
 import typer
 
-from placet.cli.commands import report, witness
+from placet.cli.commands import reconcile, report, witness
 
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands."""
     group = typer.Typer(help="Prove the ledger, and check proofs of it.", rich_markup_mode=None)
+    reconcile.add_to(group)
     report.add_to(group)
     witness.add_to(group)
     group.callback()(_group)
