@@ -3,7 +3,7 @@
 from datetime import UTC
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, AwareDatetime, Field, JsonValue
+from pydantic import AfterValidator, AwareDatetime, Field, JsonValue, PlainSerializer
 
 from placet.domain.base import Stored
 
@@ -12,6 +12,9 @@ Hex64 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 UtcInstant = Annotated[AwareDatetime, AfterValidator(lambda instant: instant.astimezone(UTC))]
 """An instant in UTC; one without a zone is refused."""
+
+Raw = Annotated[bytes, PlainSerializer(bytes.hex, when_used="json")]
+"""Bytes that JSON shows in hex."""
 
 MAX_BODY_BYTES = 1 << 20
 """The ledger takes no larger body; large things belong into the content store."""
@@ -106,6 +109,6 @@ class RecordedEvent(LedgerEvent):
     leaf: Hex64
     recorded: UtcInstant
     signing_key: str = ""
-    signature: bytes = b""
-    anchor: bytes = b""
+    signature: Raw = b""
+    anchor: Raw = b""
     retention_class: str = ""

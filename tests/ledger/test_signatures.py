@@ -57,6 +57,17 @@ async def test_each_event_carries_its_writers_signature(
         assert not is_signed(event.model_copy(update={"kind": "a:b:c"}), signer)
 
 
+async def test_an_event_shows_its_signature_as_hex_in_json(
+    database: Database, signer: FileSigner
+) -> None:
+    async with open_pool(database.app_url) as pool:
+        await _new(pool, signer).append([submitted()])
+        (event,) = await _new(pool, signer).timeline(submitted().stream)
+    shown = event.model_dump(mode="json")
+    assert bytes.fromhex(shown["signature"]) == event.signature
+    assert shown["anchor"] == ""
+
+
 async def test_an_event_names_the_newest_checkpoint_its_writer_knew(
     database: Database, signer: FileSigner
 ) -> None:
