@@ -10,9 +10,10 @@ from psycopg import conninfo
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.envconfig import ClientConfigProfile
+from temporalio.runtime import Runtime
 from temporalio.service import RPCError
 
-from placet.db.connections import open_pool
+from placet.db.connections import checked_url, open_pool
 from placet.db.runner import APP_ROLE, ERASER_ROLE, SEALER_ROLE
 from placet.domain.errors import UnavailableError
 from placet.ledger.encoding import Encoder
@@ -44,7 +45,9 @@ def sealer_url(settings: Settings) -> str:
     Raises:
         UnavailableError: Nothing says, and no local stack runs.
     """
-    return settings.sealer_url or _local_url(settings, SEALER_ROLE, "PLACET_SEALER_URL")
+    if settings.sealer_url is None:
+        return _local_url(settings, SEALER_ROLE, "PLACET_SEALER_URL")
+    return _with_password(settings.sealer_url, settings.sealer_password)
 
 
 def eraser_url(settings: Settings) -> str:
@@ -63,6 +66,17 @@ def event_encoder(settings: Settings) -> Encoder:
         SigningKeyError: The writer's key cannot be used.
     """
     return Encoder(open_signer(settings.keys / WRITER_FILE, f"{settings.ledger_name}/writer"))
+
+
+def _with_password(url: str, password: str | None) -> str:
+    """Return ``url`` with a password, unless it has one.
+
+    libpq's PGPASSWORD is one for all logins; a process that uses two needs one beside it.
+    """
+    told = conninfo.conninfo_to_dict(checked_url(url))
+    if password is None or told.get("password"):
+        return url
+    return conninfo.make_conninfo(url, password=password)
 
 
 def _local_url(settings: Settings, role: str, variable: str) -> str:
@@ -84,8 +98,12 @@ async def open_ledger(settings: Settings) -> AsyncIterator[PostgresLedger]:
         yield PostgresLedger(pool, event_encoder(settings))
 
 
-async def connect_temporal(settings: Settings) -> Client:
+async def connect_temporal(settings: Settings, runtime: Runtime | None = None) -> Client:
     """Connect to Temporal: by profile and ``TEMPORAL_*`` as its own CLI does, else the local stack.
+
+    Args:
+        settings: Where the local stack may be.
+        runtime: What measures; by default nothing is measured.
 
     Raises:
         UnavailableError: It does not answer.
@@ -98,7 +116,9 @@ async def connect_temporal(settings: Settings) -> Client:
             raise UnavailableError(f"no Temporal: {_START}, or set TEMPORAL_ADDRESS")
         config["target_host"] = target = address.temporal_address
     try:
-        return await Client.connect(**config, data_converter=pydantic_data_converter)
+        return await Client.connect(
+            **config, data_converter=pydantic_data_converter, runtime=runtime
+        )
     except (RPCError, RuntimeError, OSError) as error:
         raise UnavailableError(
             f"Temporal does not answer at {target}: {_START}, or correct TEMPORAL_ADDRESS"

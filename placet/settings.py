@@ -38,6 +38,13 @@ class Settings(Model):
         ledger_name: The name under which the ledger's checkpoints are signed.
         sealer_url: Postgres as ``placet_app_sealer``; None to look for the local stack.
         eraser_url: Postgres as ``placet_app_eraser``; None to look for the local stack.
+        sealer: Whether a worker seals too: ``on``, ``off``, or None to do so where a database to
+            seal is known.
+        sealer_password: The password of the sealer's login, where its URL has none.
+        seal: The list of places that checkpoints are brought to; None for ``seal.yaml`` in
+            ``policies``, if there is one.
+        seal_seconds: How often what is new is sealed.
+        metrics: Where the worker answers Prometheus, as ``host:port``; None for nowhere.
         smtp: The mail server that sends; None where nothing is sent.
     """
 
@@ -54,6 +61,11 @@ class Settings(Model):
     ledger_name: str = Field(default=LEDGER_NAME, pattern=r"^[^\s+]{1,200}$")
     sealer_url: str | None = None
     eraser_url: str | None = None
+    sealer: str | None = Field(default=None, pattern="^(on|off)$")
+    sealer_password: str | None = Field(default=None, repr=False)
+    seal: Path | None = None
+    seal_seconds: float = Field(default=1.0, ge=0.05, le=3600)
+    metrics: str | None = Field(default=None, pattern=r"^[0-9a-fA-F.:\[\]]+:[0-9]{1,5}$")
     smtp: SmtpServer | None = None
 
     @property
@@ -88,6 +100,11 @@ class Settings(Model):
             "ledger_name": env.get("PLACET_LEDGER_NAME") or LEDGER_NAME,
             "sealer_url": env.get("PLACET_SEALER_URL") or None,
             "eraser_url": env.get("PLACET_ERASER_URL") or None,
+            "sealer": env.get("PLACET_SEALER") or None,
+            "sealer_password": env.get("PLACET_SEALER_PASSWORD") or None,
+            "seal": Path(env["PLACET_SEAL"]) if env.get("PLACET_SEAL") else None,
+            "seal_seconds": env.get("PLACET_SEAL_SECONDS") or 1.0,
+            "metrics": env.get("PLACET_METRICS") or None,
             "smtp": _mail_server(env),
         }
         try:

@@ -18,6 +18,7 @@ from placet.cli.codes import Code, StopError
 from placet.cli.console import as_json, out, pairs, say
 from placet.connections import app_url, connect_temporal, open_ledger
 from placet.db import migrate
+from placet.db.runner import SEALER_ROLE
 from placet.decisions import has_worker
 from placet.domain.errors import PlacetError
 from placet.local import LocalStack, StackAddress, find_running
@@ -50,6 +51,7 @@ class _LocalWorker:
             **kept,
             "PLACET_HOME": str(settings.home),
             "PLACET_DATABASE_URL": app_url(address.database_url),
+            "PLACET_SEALER_URL": app_url(address.database_url, SEALER_ROLE),
             "TEMPORAL_ADDRESS": address.temporal_address,
             "TEMPORAL_CONFIG_FILE": os.devnull,
         }

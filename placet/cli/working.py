@@ -17,6 +17,8 @@ from placet.cli.console import say
 from placet.connections import connect_temporal, open_ledger
 from placet.domain.errors import PlacetError, UnavailableError
 from placet.logging import configure
+from placet.metrics import SealerGauges, metrics_runtime
+from placet.sealing.beside import sealing
 from placet.settings import Settings
 
 PATIENCE = 60.0
@@ -71,12 +73,14 @@ async def _until_asked_to_stop(patience: float) -> int:
 async def _work(patience: float, asked: asyncio.Event) -> int:
     settings = Settings.from_environment()
     give_up = time.monotonic() + patience
-    client = await _once_up("Temporal", lambda: connect_temporal(settings), give_up, asked)
+    runtime = metrics_runtime(settings)
+    watch = SealerGauges(runtime.metric_meter) if runtime else None
+    client = await _once_up("Temporal", lambda: connect_temporal(settings, runtime), give_up, asked)
     if client is None:
         return Code.OK
     if not await _once_up("Postgres", lambda: _look(settings), give_up, asked):
         return Code.OK
-    async with open_ledger(settings) as ledger:
+    async with open_ledger(settings) as ledger, sealing(settings, watch):
         worker = build_worker(client, settings, ledger)
         log.info("worker_started", task_queue=settings.task_queue, namespace=client.namespace)
         running = asyncio.create_task(worker.run())

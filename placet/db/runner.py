@@ -31,6 +31,8 @@ PASSWORDS = {
 _RUNNER_LOCK = 1347174477
 """Any number, as long as every runner uses the same one."""
 
+_KNOWS_CLUSTERS = "select to_regprocedure('audit.note_cluster()') is not null"
+
 _CONNECT_SECONDS = 10
 _LOCK_TIMEOUT = "120s"
 """Long enough for another runner's migrations, short enough for a deployment to notice."""
@@ -46,6 +48,7 @@ def migrate(
 
     Creates the roles that are missing, repeats the database's own privileges, and applies the
     migrations that the database does not have, each in its own transaction as ``placet_owner``.
+    A database that was restored into another cluster is told so.
 
     Args:
         admin_url: A connection for a superuser, or for the database's owner with CREATEROLE.
@@ -79,6 +82,7 @@ def migrate(
         pending = [step for step in steps if step.version not in applied]
         for step in pending:
             _apply(connection, step)
+        _note_cluster(connection)
         return [step.name for step in pending]
 
 
@@ -136,6 +140,14 @@ def _apply(connection: psycopg.Connection, step: Migration) -> None:
             "insert into migration.applied (version, name, checksum) values (%s, %s, %s)",
             [step.version, step.name, step.checksum],
         )
+
+
+def _note_cluster(connection: psycopg.Connection) -> None:
+    """Let the ledger know when it was restored into another cluster; the sealer has to know it."""
+    with connection.transaction():
+        connection.execute("set local role placet_owner")
+        if connection.execute(_KNOWS_CLUSTERS).fetchone() == (True,):
+            connection.execute("select audit.note_cluster()")
 
 
 def _packaged_sql(name: str) -> LiteralString:

@@ -6,7 +6,7 @@ refused.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import NoneType
@@ -216,6 +216,23 @@ def model_from(document: Document, model: type[M]) -> M:
     except ValidationError as error:
         found = [details for details in error.errors() if not _echo(details, error)]
         raise document.error(_problem(details, model) for details in found) from None
+
+
+def model_by_kind(document: Document, path: tuple[str, str], kinds: Mapping[str, type[M]]) -> M:
+    """Return what stands at ``path`` as the model that its ``kind`` names.
+
+    Raises:
+        FileError: With every mistake and its place.
+    """
+    section, name = path
+    fields = document.value[section][name]
+    kind = fields.get("kind")
+    if kind not in kinds:
+        text = "is missing" if kind is None else f"{kind!r:.40} is not known"
+        raise document.error([Problem((*path, "kind"), text + suggestion(str(kind), kinds))])
+    # Seen from the top of the file, where it stands is part of each place.
+    places = {place[len(path) :]: at for place, at in document.places.items() if place[:2] == path}
+    return model_from(Document(document.name, fields, places), kinds[kind])
 
 
 def _echo(details: ErrorDetails, error: ValidationError) -> bool:

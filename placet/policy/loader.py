@@ -33,7 +33,15 @@ RATES_FILE = "rates.yaml"
 TARGETS_FILE = "targets.yaml"
 DATASETS_FILE = "datasets.yaml"
 ACCESS_ROLES_FILE = "access-roles.yaml"
-_NO_POLICIES = {DIRECTORY_FILE, RATES_FILE, TARGETS_FILE, DATASETS_FILE, ACCESS_ROLES_FILE}
+SEAL_FILE = "seal.yaml"
+_NO_POLICIES = {
+    DIRECTORY_FILE,
+    RATES_FILE,
+    TARGETS_FILE,
+    DATASETS_FILE,
+    ACCESS_ROLES_FILE,
+    SEAL_FILE,
+}
 HORIZON_YEARS = 2
 """Holidays are looked up for this year and so many after it; later only weekly hours count."""
 

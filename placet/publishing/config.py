@@ -13,15 +13,15 @@ from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
 
 from placet.domain.base import Model
 from placet.domain.calendar import Duration, Span
-from placet.domain.problems import Problem, suggestion
+from placet.domain.problems import Problem
 from placet.domain.publication import TargetName
 from placet.domain.variable import Variable
-from placet.policy.files import Document, FileError, model_from, read
+from placet.policy.files import Document, FileError, model_by_kind, model_from, read
 from placet.policy.loader import TARGETS_FILE
 from placet.settings import Settings
 
 _BUCKET = r"^[a-z0-9][a-z0-9.-]{1,62}$"
-_PREFIX = r"^([A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*)?$"
+PREFIX = r"^([A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*)?$"
 _MIB = 1024 * 1024
 _AN_HOUR = Span(days=0, minutes=60)
 
@@ -72,7 +72,7 @@ class S3Spec(Model):
     after_others: ClassVar[bool] = False
     kind: Literal["s3"]
     bucket: str = Field(pattern=_BUCKET)
-    prefix: str = Field(default="live", pattern=_PREFIX)
+    prefix: str = Field(default="live", pattern=PREFIX)
     region: str = Field(default="us-east-1", pattern=r"^[a-z0-9-]{1,40}$")
     endpoint: Url | None = None
     access_key_env: Variable | None = None
@@ -182,14 +182,7 @@ def _spec(document: Document, name: str) -> Spec:
     except ValidationError:
         text = "write a name of lower-case letters, digits and hyphens"
         raise document.error([Problem(path, text)]) from None
-    fields = document.value["targets"][name]
-    kind = fields.get("kind")
-    if kind not in _KINDS:
-        text = "is missing" if kind is None else f"{kind!r:.40} is not known"
-        raise document.error([Problem((*path, "kind"), text + suggestion(str(kind), _KINDS))])
-    # Seen from the top of the file, where a target stands is part of each place.
-    places = {place[len(path) :]: at for place, at in document.places.items() if place[:2] == path}
-    spec: Spec = model_from(Document(document.name, fields, places), _KINDS[kind])
+    spec: Spec = model_by_kind(document, path, _KINDS)
     keys = ("access_key_env", "secret_key_env")
     if isinstance(spec, S3Spec) and (spec.access_key_env is None) != (spec.secret_key_env is None):
         missing = next(key for key in keys if getattr(spec, key) is None)

@@ -245,7 +245,7 @@ def _error(status: int, witness: Witness) -> ConflictError | UnavailableError:
         case HTTPStatus.NOT_FOUND:
             return WitnessRefusedError(
                 f"the witness {name} does not know this ledger; have its operator start it with "
-                "--log and the ledger's key, and check that PLACET_LOG is the ledger's name"
+                "--log and the ledger's key, and check that PLACET_LEDGER_NAME is the ledger's name"
             )
         case HTTPStatus.FORBIDDEN:
             return WitnessRefusedError(

@@ -19,6 +19,7 @@ SECRETS = {
     "TEMPORAL_DB_PASSWORD",
     "PLACET_ADMIN_PASSWORD",
     "PLACET_APP_PASSWORD",
+    "PLACET_SEALER_PASSWORD",
 }
 
 
@@ -139,8 +140,12 @@ def test_each_part_gets_only_its_own_password(services: dict[str, dict[str, Any]
         "postgres": {"POSTGRES_PASSWORD", "TEMPORAL_DB_PASSWORD", "PLACET_ADMIN_PASSWORD"},
         "temporal-schema": {"TEMPORAL_DB_PASSWORD"},
         "temporal": {"TEMPORAL_DB_PASSWORD"},
-        "placet-setup": {"PLACET_ADMIN_PASSWORD", "PLACET_APP_PASSWORD"},
-        "worker": {"PLACET_APP_PASSWORD"},
+        "placet-setup": {
+            "PLACET_ADMIN_PASSWORD",
+            "PLACET_APP_PASSWORD",
+            "PLACET_SEALER_PASSWORD",
+        },
+        "worker": {"PLACET_APP_PASSWORD", "PLACET_SEALER_PASSWORD"},
         "cli": {"PLACET_APP_PASSWORD"},
     }
 

@@ -137,6 +137,8 @@ def _new(pool: Pool, signer: FileSigner) -> PostgresLedger:
 def _checkpoint(database: Database, size: int, root: bytes) -> None:
     with psycopg.connect(database.admin_url) as connection:
         connection.execute(
-            "insert into audit.checkpoint (tree_size, root, note) values (%s, %s, 'a note')",
-            [size, root],
+            "insert into audit.checkpoint"
+            " (tree_size, root, note, frontier, cluster, after_xid, after_seq)"
+            " values (%s, %s, 'a note', %s, 1, '1', 1)",
+            [size, root, bytes(32 * size.bit_count())],
         )

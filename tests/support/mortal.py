@@ -44,12 +44,20 @@ class Fate:
 
     def step(self, name: str) -> None:
         """Pass a step, or die at it."""
-        os.write(self._trace, f"{name}\n".encode())
+        self.note(name)
         if name == self._dies_at:
             self._left -= 1
             if self._left == 0:
-                os.write(self._trace, f"{KILLED}\n".encode())
-                os.kill(os.getpid(), signal.SIGKILL)
+                self.die()
+
+    def note(self, name: str) -> None:
+        """Write a line of the trace."""
+        os.write(self._trace, f"{name}\n".encode())
+
+    def die(self) -> None:
+        """End the process."""
+        self.note(KILLED)
+        os.kill(os.getpid(), signal.SIGKILL)
 
     def around(self, name: str, call: Callable[..., Any]) -> Callable[..., Any]:
         """Return ``call`` with a step before and after it."""
@@ -105,7 +113,7 @@ async def done_by_a_process(
 
     ``work`` is a function of a module, and :mod:`tests.support.forked` loads that module.
     """
-    process = FORKS.Process(target=_run, args=(work, orders))
+    process = FORKS.Process(target=run_in_a_process, args=(work, orders))
     process.start()
     try:
         await eventually(lambda: process.exitcode is not None, "the process to end or to die")
@@ -118,7 +126,8 @@ async def done_by_a_process(
     return steps
 
 
-def _run(work: Callable[[Any], Coroutine[Any, Any, None]], orders: Mortal) -> None:
+def run_in_a_process(work: Callable[[Any], Coroutine[Any, Any, None]], orders: Mortal) -> None:
+    """Do ``work`` as a process of its own, which dies with the one that started it."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
     asyncio.run(work(orders))

@@ -2,7 +2,7 @@
 
 import typer
 
-from placet.cli.commands import reconcile, report, witness
+from placet.cli.commands import reconcile, report, seal, witness
 
 
 def add_to(app: typer.Typer) -> None:
@@ -10,6 +10,7 @@ def add_to(app: typer.Typer) -> None:
     group = typer.Typer(help="Prove the ledger, and check proofs of it.", rich_markup_mode=None)
     reconcile.add_to(group)
     report.add_to(group)
+    seal.add_to(group)
     witness.add_to(group)
     group.callback()(_group)
     app.add_typer(group, name="audit", help="Prove the ledger, and check proofs of it.")

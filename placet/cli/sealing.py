@@ -1,0 +1,104 @@
+"""Seal the ledger from the command line, and say how far it is sealed."""
+
+import asyncio
+import os
+import signal
+
+from placet.cli.codes import Code
+from placet.cli.console import as_json, out, pairs, say, table
+from placet.cli.times import instant
+from placet.connections import database_url
+from placet.db import open_pool
+from placet.logging import configure
+from placet.sealing.config import read_places
+from placet.sealing.opening import build_sealer
+from placet.sealing.status import PlaceState, Status, status
+from placet.settings import Settings
+
+
+async def seal(*, once: bool, level: str, json: bool) -> int:
+    """Seal what there is, or until SIGTERM or SIGINT, and return the exit code."""
+    configure(level=level)
+    sealer = build_sealer(Settings.from_environment())
+    if once:
+        sealed = await sealer.once()
+        if json:
+            as_json({"sealed": sealed})
+        else:
+            say(f"placet: {sealed} events sealed")
+        return Code.OK
+    asked = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, asked.set)
+    working = asyncio.create_task(sealer.run())
+    stopping = asyncio.create_task(asked.wait())
+    await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if working.done():
+        await working
+    working.cancel()
+    await asyncio.gather(working, return_exceptions=True)
+    return Code.OK
+
+
+async def tell_status(*, json: bool) -> int:
+    """Print how far the ledger is sealed.
+
+    Returns:
+        The exit code: its own when somebody has to look at something.
+    """
+    settings = Settings.from_environment()
+    listed = read_places(settings)
+    async with open_pool(database_url(settings)) as pool:
+        found = await status(pool, listed, os.environ)
+    if json:
+        as_json(_document(settings.ledger_name, found))
+    else:
+        _print(settings.ledger_name, found)
+    return Code.DIFFERS if found.problems else Code.OK
+
+
+def _document(name: str, found: Status) -> dict[str, object]:
+    newest, backlog = found.newest, found.backlog
+    return {
+        "ledger": name,
+        "size": newest.size if newest else 0,
+        "sealed_at": newest.at.isoformat() if newest else None,
+        "checkpoint": str(newest.note) if newest else None,
+        "unsealed": backlog.events,
+        "oldest_unsealed_seconds": round(backlog.age, 1),
+        "held_up_by": backlog.holding._asdict() if backlog.holding else None,
+        "places": [
+            {
+                "name": place.name,
+                "size": place.size,
+                "behind_seconds": round(place.behind, 1),
+                "problem": place.problem,
+            }
+            for place in found.places
+        ],
+        "problems": found.problems,
+    }
+
+
+def _print(name: str, found: Status) -> None:
+    newest, backlog = found.newest, found.backlog
+    out(name)
+    waiting = f"{backlog.events}"
+    if backlog.events:
+        waiting += f", the oldest for {backlog.age:.0f} s"
+    pairs(
+        [
+            ("sealed", f"{newest.size} events" if newest else "nothing yet"),
+            ("newest checkpoint", instant(newest.at) if newest else None),
+            ("not sealed yet", waiting),
+        ]
+    )
+    table(("PLACE", "SIZE", "BEHIND"), map(_cells, found.places))
+    for problem in found.problems:
+        say(f"placet: {problem}")
+
+
+def _cells(place: PlaceState) -> tuple[str, ...]:
+    size = "unknown" if place.size is None else str(place.size)
+    return (place.name, size, f"{place.behind:.0f} s")

@@ -1,0 +1,103 @@
+"""What has been sealed, for everybody who brings it outside; it never seals itself."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, LiteralString, NamedTuple
+
+from psycopg.rows import DictRow
+
+from placet.db import Pool, translated_errors
+from placet.domain.errors import NotFoundError
+from placet.proof.note import Note, Signature, VerifierKey, parse_note
+from placet.proof.tree import HASH_BYTES, Frontier, consistency_proof
+from placet.sealing import sql
+
+
+class Sealed(NamedTuple):
+    """A checkpoint as it was committed.
+
+    Attributes:
+        size: How many leaves its tree has.
+        note: Signed by the log.
+        at: When (aware).
+    """
+
+    size: int
+    note: Note
+    at: datetime
+
+
+class Archive:
+    """Checkpoints and what others have signed about them."""
+
+    def __init__(self, pool: Pool) -> None:
+        """Read and write as ``placet_app_sealer``."""
+        self._pool = pool
+
+    async def newest(self) -> Sealed | None:
+        """Return the newest checkpoint; None before the first."""
+        row = await self._one(sql.NEWEST, {})
+        if row is None:
+            return None
+        return Sealed(row["tree_size"], parse_note(row["note"]), row["sealed_at"])
+
+    async def note_of(self, size: int) -> Note | None:
+        """Return the checkpoint of a tree of ``size``; None when there was none of that size."""
+        row = await self._one(sql.NOTE, {"size": size})
+        return parse_note(row["note"]) if row else None
+
+    async def waiting_since(self, size: int) -> datetime | None:
+        """Return when the first checkpoint beyond ``size`` was sealed; None when there is none."""
+        row = await self._one(sql.FIRST_BEYOND, {"size": size})
+        return row["sealed_at"] if row else None
+
+    async def consistency(self, old: int, new: int) -> list[bytes]:
+        """Return the proof that the tree of ``old`` leaves begins that of ``new``.
+
+        Raises:
+            NotFoundError: No checkpoint was of the old size.
+        """
+        row = await self._one(sql.FRONTIER, {"size": old})
+        if row is None:
+            raise NotFoundError(
+                f"the ledger has no checkpoint of {old} events; it has one for each batch it sealed"
+            )
+        leaves = await self._one(sql.LEAVES, {"first": old, "end": new})
+        return consistency_proof(
+            Frontier(old, _hashes(row["frontier"])), _hashes(leaves["leaves"] if leaves else b"")
+        )
+
+    async def keep_cosignature(self, size: int, key: VerifierKey, line: Signature) -> None:
+        """Keep what a witness has signed; the first of each witness for each size."""
+        values = {"size": size, "key": key.short, "line": str(line)}
+        await self._write(sql.KEEP_COSIGNATURE, values)
+
+    async def cosigned_by(self, key: VerifierKey) -> int:
+        """Return the size of the newest checkpoint that a witness has cosigned; 0 for none."""
+        row = await self._one(sql.NEWEST_COSIGNATURE, {"key": key.short})
+        return (row and row["size"]) or 0
+
+    async def keep_stamp(self, size: int, authority: str, token: bytes) -> None:
+        """Keep an authority's time-stamp."""
+        await self._write(sql.KEEP_STAMP, {"size": size, "authority": authority, "token": token})
+
+    async def stamped_by(self, authority: str) -> datetime | None:
+        """Return when the newest time-stamp of an authority was kept; None for none."""
+        row = await self._one(sql.NEWEST_STAMP, {"authority": authority})
+        return row["stored_at"] if row else None
+
+    async def _one(self, query: LiteralString, values: Mapping[str, Any]) -> DictRow | None:
+        with translated_errors():
+            async with self._pool.connection() as connection:
+                cursor = connection.cursor(binary=True)
+                return await (await cursor.execute(query, values)).fetchone()
+
+    async def _write(self, query: LiteralString, values: Mapping[str, Any]) -> None:
+        with translated_errors():
+            async with self._pool.connection() as connection:
+                await connection.execute(query, values)
+
+
+def _hashes(joined: bytes | None) -> list[bytes]:
+    content = joined or b""
+    return [content[start : start + HASH_BYTES] for start in range(0, len(content), HASH_BYTES)]

@@ -1,0 +1,162 @@
+"""A directory of checkpoints, best on a machine where the database's administrators have no rights.
+
+00000000000000000042.note   named by the size of the tree, written once
+latest                      the newest of them, replaced as a whole
+"""
+
+import asyncio
+import fcntl
+import os
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from placet.domain.errors import UnavailableError
+from placet.proof.note import Note, NoteError, parse_checkpoint, parse_note
+from placet.sealing.errors import KEEP_ALL, SealingRefusedError
+
+LATEST = "latest"
+_LOCK = ".lock"
+_NAME = re.compile(r"\d{20}\.note")
+_READABLE = 0o644
+_LOCK_SECONDS = 5.0
+_LOCK_PAUSE = 0.05
+
+
+def note_name(size: int) -> str:
+    """Return what a checkpoint is called: names sort as sizes do."""
+    return f"{size:020}.note"
+
+
+def size_of(note: Note) -> int:
+    """Return the size of the tree that a checkpoint is of."""
+    return parse_checkpoint(note.text).size
+
+
+class DirectoryPlace:
+    """Keeps checkpoints as files."""
+
+    def __init__(self, name: str, path: Path) -> None:
+        """Keep them in ``path``, which is made at the first one."""
+        self.name = name
+        self._path = path
+
+    async def newest(self) -> Note | None:
+        """Return the newest checkpoint here; None for none.
+
+        Raises:
+            UnavailableError: The directory cannot be read.
+            SealingRefusedError: A file is no checkpoint.
+        """
+        return await asyncio.to_thread(self._newest)
+
+    async def publish(self, note: Note) -> None:
+        """Write a checkpoint durably; one that is here already is left as it is.
+
+        Raises:
+            UnavailableError: The directory cannot be written to.
+            SealingRefusedError: Another checkpoint of the same size is here.
+        """
+        await asyncio.to_thread(self._publish, note)
+
+    def _newest(self) -> Note | None:
+        with self._answers():
+            try:
+                names = [path.name for path in self._path.iterdir() if _NAME.fullmatch(path.name)]
+            except FileNotFoundError:
+                return None
+            # A process may have died between writing the file and replacing `latest`.
+            found = [self._read(name) for name in (LATEST, *sorted(names)[-1:])]
+            return max((note for note in found if note), key=size_of, default=None)
+
+    def _publish(self, note: Note) -> None:
+        with self._answers():
+            self._path.mkdir(parents=True, exist_ok=True)
+            name = note_name(size_of(note))
+            if not self._write(name, str(note)):
+                there = self._read(name)
+                if there is None or there.text != note.text:
+                    raise SealingRefusedError(
+                        f"{self.name} holds another checkpoint in {self._path / name} than the one "
+                        f"of the database: one of them was changed. {KEEP_ALL}"
+                    )
+            with self._alone():
+                latest = self._read(LATEST)
+                if latest is None or size_of(latest) < size_of(note):
+                    self._replace(LATEST, str(note))
+
+    def _write(self, name: str, text: str) -> bool:
+        """Write a file that is there whole or not at all; say whether it was not there before."""
+        temporary = self._stored(name, text)
+        try:
+            # A link never replaces.
+            (self._path / name).hardlink_to(temporary)
+        except FileExistsError:
+            return False
+        finally:
+            temporary.unlink()
+        self._sync()
+        return True
+
+    def _replace(self, name: str, text: str) -> None:
+        self._stored(name, text).replace(self._path / name)
+        self._sync()
+
+    def _stored(self, name: str, text: str) -> Path:
+        temporary = self._path / f".{name}.{os.getpid()}.{os.urandom(4).hex()}"
+        with temporary.open("w", encoding="utf-8", newline="") as stream:
+            os.fchmod(stream.fileno(), _READABLE)
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        return temporary
+
+    def _sync(self) -> None:
+        folder = os.open(self._path, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Keep out others who replace `latest`, so that it does not go back.
+
+        A process that holds the lock may be frozen. It is not waited for: at worst `latest` goes
+        back when it wakes, until the next checkpoint; nothing relies on it alone.
+        """
+        give_up = time.monotonic() + _LOCK_SECONDS
+        with (self._path / _LOCK).open("w") as lock:
+            while time.monotonic() < give_up:
+                try:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    time.sleep(_LOCK_PAUSE)
+                else:
+                    break
+            yield
+
+    def _read(self, name: str) -> Note | None:
+        path = self._path / name
+        with suppress(FileNotFoundError):
+            try:
+                note = parse_note(path.read_text(encoding="utf-8"))
+                parse_checkpoint(note.text)
+            except (NoteError, UnicodeDecodeError) as error:
+                raise SealingRefusedError(
+                    f"{self.name}: {path} is no checkpoint ({error}). {KEEP_ALL}"
+                ) from None
+            return note
+        return None
+
+    @contextmanager
+    def _answers(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise UnavailableError(
+                f"{self.name}: {self._path} cannot be used ({error.strerror or error}); let the "
+                "sealer's account read and write there"
+            ) from None

@@ -1,0 +1,228 @@
+"""Seals what has been appended, round by round; of many that run, one works.
+
+A round is one transaction on the connection that also holds the lock by which its sealer was
+elected. What it has signed is published only after it is committed, and it is published again by
+whoever comes next if this one dies before.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from typing import NamedTuple, Protocol
+
+import structlog
+
+from placet.db import Pool, open_pool
+from placet.domain.errors import PlacetError, UnavailableError
+from placet.sealing.archive import Archive
+from placet.sealing.backlog import Backlog, look
+from placet.sealing.errors import SealingRefusedError
+from placet.sealing.keys import LogKeys
+from placet.sealing.places import Publisher, caught_up
+from placet.sealing.session import SealingSession, open_session
+
+BATCH = 50_000
+"""Leaves in one round at most."""
+
+_STANDBY_SECONDS = 1.0
+_LONGEST_WAIT = 60.0
+_REMIND_SECONDS = 60.0
+_LOOK_SECONDS = 10.0
+_SERVER_PATIENCE = 30.0
+_OTHER_SECONDS = 60.0
+_OLD_SECONDS = 60.0
+"""Who has waited for longer to be sealed is spoken of."""
+
+log = structlog.get_logger(__name__)
+
+
+class Pace(NamedTuple):
+    """How often, and how much at once.
+
+    Attributes:
+        seconds: Between two rounds, when there is no more than one round takes.
+        batch: Leaves in one round at most.
+        patience: Seconds without a word after which the server gives up a sealer.
+    """
+
+    seconds: float = 1.0
+    batch: int = BATCH
+    patience: float = _SERVER_PATIENCE
+
+
+class Watch(Protocol):
+    """Takes what a sealer tells of itself, for metrics."""
+
+    def waiting(self, found: Backlog) -> None:
+        """Take what waits to be sealed."""
+
+    def refused(self, *, now: bool) -> None:
+        """Take whether sealing is refused."""
+
+
+class _Unwatched:
+    """Takes it and does nothing with it."""
+
+    def waiting(self, found: Backlog) -> None:
+        """Take what waits to be sealed."""
+
+    def refused(self, *, now: bool) -> None:
+        """Take whether sealing is refused."""
+
+
+class Sealer:
+    """Seals one ledger."""
+
+    def __init__(
+        self,
+        url: str,
+        keys: LogKeys,
+        places: Callable[[Archive], Sequence[Publisher]],
+        pace: Pace | None = None,
+        watch: Watch | None = None,
+    ) -> None:
+        """Seal the ledger at ``url``, as ``placet_app_sealer``, and publish to ``places``."""
+        self._url = url
+        self._keys = keys
+        self._places = places
+        self._pace = pace or Pace()
+        self._watch = watch or _Unwatched()
+        self._told: tuple[str, float] = ("", float("-inf"))
+        self._looked = float("-inf")
+
+    async def run(self) -> None:
+        """Seal until cancelled; whatever goes wrong is told and tried again."""
+        wait = self._pace.seconds
+        while True:
+            started = time.monotonic()
+            try:
+                await self._reign()
+            except* SealingRefusedError as refused:
+                self._watch.refused(now=True)
+                self._tell("sealing_refused", _first(refused))
+            except* UnavailableError as away:
+                self._tell("sealing_waits", _first(away))
+            except* PlacetError as wrong:
+                self._tell("sealing_failed", _first(wrong))
+            if time.monotonic() - started > _LONGEST_WAIT:
+                wait = self._pace.seconds
+            await asyncio.sleep(wait)
+            wait = min(2 * wait + 0.1, _LONGEST_WAIT)
+
+    async def once(self) -> int:
+        """Seal everything that waits now, publish it, and return how many events that were.
+
+        Another sealer that works at the same time is given the time to do it.
+
+        Raises:
+            SealingRefusedError: Nothing may be signed here.
+            UnavailableError: The database does not answer, or a place does not.
+        """
+        async with self._opened() as (session, pool):
+            give_up = time.monotonic() + _OTHER_SECONDS
+            while not await session.elect():
+                waiting = (await look(pool)).events
+                if not waiting:
+                    return 0
+                if time.monotonic() > give_up:
+                    raise UnavailableError(
+                        f"another sealer works, and {waiting} events still wait; look at its log"
+                    )
+                await asyncio.sleep(self._pace.seconds)
+            publishers = await self._prepared(session, pool)
+            sealed = 0
+            while placed := await session.seal(self._keys, self._pace.batch):
+                sealed += placed
+            away = await caught_up(publishers, _OTHER_SECONDS)
+        if away:
+            raise UnavailableError(
+                f"{sealed} events are sealed, and a place did not take the checkpoint: "
+                f"{away[0].error}"
+            )
+        return sealed
+
+    @asynccontextmanager
+    async def _opened(self) -> AsyncIterator[tuple[SealingSession, Pool]]:
+        async with (
+            open_session(self._url, self._pace.patience + 3 * self._pace.seconds) as session,
+            open_pool(self._url, max_size=4) as pool,
+        ):
+            yield session, pool
+
+    async def _reign(self) -> None:
+        """Wait to be elected, and seal until something goes wrong."""
+        async with self._opened() as (session, pool):
+            while not await session.elect():  # noqa: ASYNC110 - a lock that is free raises no event
+                await asyncio.sleep(_STANDBY_SECONDS)
+            publishers = await self._prepared(session, pool)
+            log.info("sealing", ledger=self._keys.origin, key=self._keys.signer.key.short)
+            self._watch.refused(now=False)
+            async with asyncio.TaskGroup() as tasks:
+                for publisher in publishers:
+                    tasks.create_task(publisher.run())
+                tasks.create_task(self._rounds(session, publishers))
+                tasks.create_task(self._look_often(pool))
+
+    async def _prepared(self, session: SealingSession, pool: Pool) -> Sequence[Publisher]:
+        """Check that what was sealed before is whole, here and outside; publish what was not.
+
+        Raises:
+            SealingRefusedError: It is not.
+            UnavailableError: No place answers: nobody could say whether this database is old.
+        """
+        await session.head(self._keys)
+        publishers = self._places(Archive(pool))
+        # The server must not take us for dead meanwhile.
+        away = await caught_up(publishers, self._pace.patience / 3)
+        witnesses = [each for each in publishers if each.remembers]
+        if witnesses and {id(each) for each in witnesses} <= {id(one.publisher) for one in away}:
+            raise UnavailableError(
+                "no place that holds checkpoints answers, so nobody can say whether the database "
+                f"is the newest: {away[0].error}"
+            )
+        return publishers
+
+    async def _rounds(self, session: SealingSession, publishers: Sequence[Publisher]) -> None:
+        while True:
+            started = time.monotonic()
+            sealed = await session.seal(self._keys, self._pace.batch)
+            if sealed:
+                log.debug("sealed", events=sealed)
+                for publisher in publishers:
+                    publisher.offer()
+            if sealed < self._pace.batch:
+                await asyncio.sleep(max(0.0, started + self._pace.seconds - time.monotonic()))
+
+    async def _look_often(self, pool: Pool) -> None:
+        while True:
+            with suppress(UnavailableError):
+                self._told_of(await look(pool))
+            await asyncio.sleep(_LOOK_SECONDS)
+
+    def _told_of(self, found: Backlog) -> None:
+        self._watch.waiting(found)
+        now = time.monotonic()
+        if found.age > _OLD_SECONDS and now - self._looked >= _REMIND_SECONDS:
+            self._looked = now
+            log.warning(
+                "events_not_sealed",
+                events=found.events,
+                oldest_seconds=round(found.age),
+                held_up_by=str(found.holding) if found.holding else None,
+            )
+
+    def _tell(self, event: str, error: BaseException) -> None:
+        text, at = self._told
+        now = time.monotonic()
+        if text != str(error) or now - at >= _REMIND_SECONDS:
+            self._told = (str(error), now)
+            say = log.warning if isinstance(error, UnavailableError) else log.error
+            say(event, problem=str(error))
+
+
+def _first(group: BaseExceptionGroup[PlacetError]) -> BaseException:
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error

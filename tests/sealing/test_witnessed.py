@@ -1,0 +1,133 @@
+"""Witnesses and a time-stamp authority as places of checkpoints."""
+
+from collections.abc import AsyncIterator, Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from placet.db import open_pool
+from placet.domain.errors import UnavailableError
+from placet.proof.note import cosigned_at, parse_note
+from placet.sealing import witnesses
+from placet.sealing.archive import Archive
+from placet.sealing.directory import DirectoryPlace
+from placet.sealing.errors import SealingRefusedError
+from placet.sealing.witnesses import Witness
+from placet.sealing.witnessing import StampPlace, WitnessPlace
+from tests.sealing.sealed import ORIGIN, SealedLedger
+from tests.sealing.test_refused import tampering
+from tests.support.waiting import PATIENCE_SECONDS
+from tests.witness.mortal import Orders, Running, running
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a machine that is busy with other tests answer late."""
+    for name in ("_SECONDS", "_SECONDS_IN_ALL"):
+        monkeypatch.setattr(witnesses, name, PATIENCE_SECONDS)
+
+
+@pytest.fixture
+def witness(sealed_ledger: SealedLedger, tmp_path: Path) -> Iterator[Running]:
+    with running(Orders(tmp_path / "witness", (sealed_ledger.keys.signer.key,))) as found:
+        yield found
+
+
+@pytest.fixture
+async def archive(sealed_ledger: SealedLedger) -> AsyncIterator[Archive]:
+    async with open_pool(sealed_ledger.url) as pool:
+        yield Archive(pool)
+
+
+@pytest.fixture
+def place(witness: Running, archive: Archive) -> WitnessPlace:
+    return WitnessPlace("neighbour", Witness(witness.key, witness.url), ORIGIN, archive)
+
+
+def cosigned(ledger: SealedLedger, witness: Running) -> list[int]:
+    """Return the sizes of the checkpoints that a witness has truly cosigned."""
+    with psycopg.connect(ledger.admin_url) as connection:
+        rows = connection.execute(
+            "select tree_size, note || line from audit.checkpoint join audit.cosignature"
+            " using (tree_size) order by tree_size"
+        ).fetchall()
+    assert all(cosigned_at(parse_note(text), witness.key) for _, text in rows)
+    return [size for size, _ in rows]
+
+
+@pytest.mark.rule(number=11)
+async def test_each_checkpoint_is_cosigned_and_the_cosignature_is_kept(
+    sealed_ledger: SealedLedger, witness: Running, place: WitnessPlace
+) -> None:
+    for _ in range(3):
+        sealed_ledger.append(60)
+        await sealed_ledger.sealer(place).once()
+    assert cosigned(sealed_ledger, witness) == [60, 120, 180]
+    newest = await place.newest()
+    assert newest is not None
+    assert f"{ORIGIN}\n180\n" in newest.text
+
+
+async def test_a_cosignature_that_was_lost_on_the_way_is_asked_for_again(
+    sealed_ledger: SealedLedger, witness: Running, place: WitnessPlace
+) -> None:
+    sealed_ledger.append(1)
+    await sealed_ledger.sealer(place).once()
+    with psycopg.connect(sealed_ledger.admin_url) as connection:
+        connection.execute("alter table audit.cosignature disable trigger all")
+        connection.execute("delete from audit.cosignature")
+    await sealed_ledger.sealer(place).once()
+    assert cosigned(sealed_ledger, witness) == [1]
+
+
+@pytest.mark.rule(number=11)
+async def test_a_ledger_that_a_witness_has_seen_further_is_refused(
+    sealed_ledger: SealedLedger, place: WitnessPlace
+) -> None:
+    sealed_ledger.append(2)
+    await sealed_ledger.sealer(place).once()
+    with tampering(sealed_ledger) as connection:
+        connection.execute("alter table audit.cosignature disable trigger all")
+        connection.execute("delete from audit.cosignature")
+        connection.execute("delete from audit.checkpoint")
+        connection.execute("delete from audit.sealed")
+    with pytest.raises(SealingRefusedError, match="neighbour holds a checkpoint of 2 events"):
+        await sealed_ledger.sealer(place).once()
+
+
+async def test_a_witness_that_is_down_is_no_reason_not_to_seal(
+    sealed_ledger: SealedLedger, witness: Running, place: WitnessPlace
+) -> None:
+    witness.kill()
+    sealed_ledger.append(1)
+    shelf = DirectoryPlace("shelf", sealed_ledger.published)
+    with pytest.raises(UnavailableError, match="1 events are sealed, and a place did not take"):
+        await sealed_ledger.sealer(shelf, place).once()
+    assert len(sealed_ledger.notes()) == 1
+
+
+async def test_a_stamp_is_asked_for_once_in_a_while_and_kept(
+    sealed_ledger: SealedLedger,
+    archive: Archive,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    asked: list[bytes] = []
+
+    async def stamped(text: bytes, *_: object) -> bytes:
+        asked.append(text)
+        return b"a token"
+
+    monkeypatch.setattr("placet.sealing.witnessing.request_stamp", stamped)
+    (tmp_path / "root.pem").write_text("a certificate")
+    url, certificates = "https://stamps.example", [tmp_path / "root.pem"]
+    often = StampPlace(url, certificates, timedelta(0), archive)
+    for place in (often, often, StampPlace(url, certificates, timedelta(hours=1), archive)):
+        sealed_ledger.append(1)
+        await sealed_ledger.sealer(place).once()
+    assert [text.split(b"\n")[1] for text in asked] == [b"1", b"2"]
+    with psycopg.connect(sealed_ledger.admin_url) as connection:
+        rows = connection.execute("select tree_size, token from audit.stamp order by 1").fetchall()
+    assert rows == [(1, b"a token"), (2, b"a token")]
