@@ -87,8 +87,10 @@ def _broken(order: AssessOrder, person: Person, directory: Directory) -> dict[st
     rule = order.break_glass
     if rule is None:
         return {}
+    permitted = tuple(each.id for each in named(rule.by, directory))
     return {
-        "breaks_glass": any(each.id == person.id for each in named(rule.by, directory)),
+        "breaks_glass": person.id in permitted,
+        "permitted": permitted,
         "alarms": tuple(each.ref() for each in named(rule.tell, directory)),
     }
 

@@ -87,7 +87,8 @@ class BankReports:
             status=PaymentStatus.REJECTED if said.rejected else PaymentStatus.SETTLED,
             reason=" ".join(part for part in (said.reason_code, said.reason) if part) or None,
         )
-        result = await self._ledger.report_payment(report, [_event(report, payment, row, now)])
+        said_so = report_event(report, payment, row, now)
+        result = await self._ledger.report_payment(report, [said_so])
         if said.rejected:
             await self._tell(result, row)
         return Reported(said, result.payment, first=result.first)
@@ -126,9 +127,10 @@ class BankReports:
         await self._ledger.append([_notified(person.ref(), result.payment, row, recorded.occurred)])
 
 
-def _event(
+def report_event(
     report: PaymentReport, payment: PaymentRow, row: RequestRow, now: datetime
 ) -> LedgerEvent:
+    """Return the event of a final word; its id follows from what the report names."""
     kind, effect = _SAID[report.status]
     data: dict[str, JsonValue] = {
         "effect": effect.value,
@@ -160,6 +162,7 @@ def _sealed(  # noqa: PLR0913, PLR0917 - an event has that many sides
         "kind": kind.value,
         "request": row.request,
         "pipeline": row.pipeline,
+        "requester": row.requester_id,
         "revision": row.revision,
         "digest": payment.digest,
         "occurred": utc(at),

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from pydantic import JsonValue
 
+from placet.domain.case import UNKNOWN
 from placet.domain.envelope import SCHEMA
 from placet.domain.ledger import LedgerEvent
 from placet.domain.ledger_rows import RequestRow
@@ -35,6 +36,7 @@ def late_event(row: RequestRow, message: Message, reason: str, now: datetime) ->
         "kind": kind,
         "request": row.request,
         "pipeline": row.pipeline,
+        "requester": None if row.requester_id == UNKNOWN else row.requester_id,
         "revision": row.revision,
         "digest": row.digest,
         "occurred": utc(now),

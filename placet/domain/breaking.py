@@ -5,6 +5,8 @@ come, everybody it is for and whoever the policy names hears of it at once. Its 
 reviewed afterwards.
 """
 
+from pydantic import JsonValue
+
 from placet.domain.calendar import Span
 from placet.domain.deciding import end
 from placet.domain.draft import Draft
@@ -49,7 +51,13 @@ def break_glass(draft: Draft, call: Call, person: PersonRef) -> str:
     reviewers = (*case.awaited, *(review.person for review in case.reviews))
     told = (*reviewers, plan.requester, *plan.kept_out, *call.actor.alarms)
     others = tuple({each.id: each for each in told if each.id != person.id}.values())
-    draft.record(Kind.GLASS_BROKEN, call=call, data={"at_most_minutes": rule.at_most_minutes})
+    # An older worker has recorded only that this person may.
+    permitted: list[JsonValue] = list(call.actor.permitted or (person.id,))
+    draft.record(
+        Kind.GLASS_BROKEN,
+        call=call,
+        data={"at_most_minutes": rule.at_most_minutes, "permitted": permitted},
+    )
     draft.set(broken_by=person)
     reason = f"{person.name} broke the glass: {call.message.reason}"
     end(draft, Status.APPROVED, DecidedBy.BREAK_GLASS, reason)

@@ -17,6 +17,9 @@ from placet.domain.stage import OpenStage
 from placet.domain.tally import Tally
 from placet.domain.vocabulary import DecidedBy, EffectState, EndReason, Status
 
+UNKNOWN = "unknown"
+"""Stands for the requester's id in the state of a case that could not be planned."""
+
 REMEMBERED_ANSWERS = 500
 """How many answers a case keeps, so that a repeated decision id gets the first answer.
 
@@ -240,7 +243,7 @@ class Case(Stored):
             "requester": (
                 {"id": plan.requester.id, "name": plan.requester.name}
                 if plan
-                else {"id": "unknown", "name": None}
+                else {"id": UNKNOWN, "name": None}
             ),
             "status": self.status.value,
             "stage": self.stage.plan.name if self.stage else None,

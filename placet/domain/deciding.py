@@ -14,6 +14,7 @@ from placet.domain.draft import Draft
 from placet.domain.plan import PersonRef, StuckAction, TakeOver, utc
 from placet.domain.record import NoticeKind
 from placet.domain.tally import Tally
+from placet.domain.telling import seats_told
 from placet.domain.vocabulary import Action, DecidedBy, EffectState, Kind, Status
 
 
@@ -112,7 +113,12 @@ def escalate(draft: Draft, index: int, why: str) -> None:
     draft.record(
         Kind.ESCALATED,
         reason=why,
-        data={"level": level.name, "mode": level.mode.value, "to": people},
+        data={
+            "level": level.name,
+            "mode": level.mode.value,
+            "to": people,
+            "seats": seats_told(draft.open_stage()),
+        },
     )
     draft.notify(NoticeKind.ESCALATION, to, why)
 

@@ -263,11 +263,14 @@ class Roster(Stored):
             the level's name.
         changes_at: The next instant at which the directory already knows that this may change (an
             absence or a delegation begins or ends); None when it knows of none.
+        tells_guests: Whether it is told when a guest becomes a member, or a member a guest, and
+            nothing else changes. Rosters that older workers have recorded do not tell it.
     """
 
     seats: tuple[Seat, ...] = ()
     ladder: tuple[tuple[Seat, ...], ...] = ()
     changes_at: AwareDatetime | None = None
+    tells_guests: bool = False
 
 
 class Schedule(Stored):

@@ -19,11 +19,12 @@ from placet.domain.deciding import (
 )
 from placet.domain.draft import Draft
 from placet.domain.orders import EffectResult
-from placet.domain.plan import DeadlineAction, Opening, Plan, Roster, Seat, utc
+from placet.domain.plan import DeadlineAction, Opening, Plan, Roster, utc
 from placet.domain.record import NoticeKind, Undelivered
 from placet.domain.review import Actor
 from placet.domain.revoking import concerned
 from placet.domain.stage import OpenStage
+from placet.domain.telling import is_other, rules_told, seats_told
 from placet.domain.text import problem_text
 from placet.domain.vocabulary import DecidedBy, EffectState, EndReason, Kind, Status
 from placet.domain.voting import count_held
@@ -83,6 +84,7 @@ def record_plan(draft: Draft, plan: Plan) -> None:
         "route": plan.route,
         "why": plan.why,
         "stages": stages,
+        "rules": rules_told(plan),
         "facts": plan.facts,
     }
     if plan.findings:
@@ -118,7 +120,7 @@ def opened(case: Case, opening: Opening, now: datetime) -> Step:
             "final": utc(schedule.final) if schedule.final else None,
             "reminders": [utc(instant) for instant in schedule.reminders],
             "escalations": [utc(i) if i else None for i in schedule.escalations],
-            "seats": _seats(draft.open_stage()),
+            "seats": seats_told(draft.open_stage()),
         },
     )
     count_held(draft)
@@ -139,9 +141,8 @@ def refreshed(case: Case, roster: Roster, now: datetime) -> Step:
     before = {person.id for person in case.awaited}
     changed = stage.with_roster(roster, now)
     draft.set(stage=changed)
-    seats = _seats(changed)
-    if _seats(stage) != seats:
-        draft.record(Kind.ROSTER_CHANGED, data={"seats": seats})
+    if is_other(stage, changed):
+        draft.record(Kind.ROSTER_CHANGED, data={"seats": seats_told(changed)})
         decided(draft)
         new = [person for person in draft.case.awaited if person.id not in before]
         draft.notify(NoticeKind.REVIEW_WANTED, draft.untold(new))
@@ -154,20 +155,6 @@ def looked_over(case: Case, now: datetime) -> Step:
     if case.stage is not None:
         unstick(draft)
     return draft.done()
-
-
-def _seats(stage: OpenStage) -> list[JsonValue]:
-    """Return who may fill which of the seats that count now."""
-    return [_shown(seat) for seat in stage.seats()]
-
-
-def _shown(seat: Seat) -> JsonValue:
-    return {
-        "group": seat.group,
-        "holder": seat.holder.id,
-        "present": seat.present,
-        "stand_ins": [person.id for person in seat.stand_ins],
-    }
 
 
 def timers_fired(case: Case, now: datetime) -> Step:

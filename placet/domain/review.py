@@ -28,6 +28,7 @@ class Actor(Stored):
         target: For ``reassign``: whom ``to`` names; None for nobody.
         source: For ``reassign``: whom ``from`` names; None for nobody.
         breaks_glass: For ``break_glass``: whether the policy lets this person do it.
+        permitted: For ``break_glass``: the ids of all whom the policy lets do it, if they are told.
         alarms: For ``break_glass``: whom the policy has told of it.
     """
 
@@ -40,6 +41,7 @@ class Actor(Stored):
     target: PersonRef | None = None
     source: PersonRef | None = None
     breaks_glass: bool = False
+    permitted: tuple[str, ...] = ()
     alarms: tuple[PersonRef, ...] = ()
 
 

@@ -97,6 +97,7 @@ def roster(  # noqa: PLR0913 - each is a separate fact about one moment.
         seats=tuple(seats),
         ladder=ladder,
         changes_at=directory.next_change(moment.involved, now.astimezone(UTC)),
+        tells_guests=True,
     )
 
 

@@ -66,7 +66,8 @@ def test_a_permitted_person_breaks_the_glass_loudly_and_for_themselves_too() -> 
     assert case.ending == ("approved", "break-glass")
     assert case.case.effect is EffectState.PENDING
     (broken,) = case.recorded(Kind.GLASS_BROKEN)
-    assert (broken.reason, broken.data) == ("the shop is down", {"at_most_minutes": 240})
+    assert broken.reason == "the shop is down"
+    assert broken.data == {"at_most_minutes": 240, "permitted": ["rita"]}
     alarm = next(each for each in case.notices if each.kind is NoticeKind.GLASS_BROKEN)
     assert sorted(each.id for each in alarm.to) == ["ann", "gil", "sam"]
     assert "the shop is down" in alarm.text

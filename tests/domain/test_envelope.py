@@ -16,7 +16,8 @@ from placet.domain.message import Malformed, parse
 from placet.domain.plan import Assurance
 from placet.domain.record import Record
 from placet.domain.vocabulary import Kind
-from tests.support.cases import BEGIN, ORIGIN, World, away, group, message, person, stage
+from tests.support.cases import BEGIN, World, away, group, message, person, stage
+from tests.support.stories import ORIGIN
 
 WIDE = "\N{PILE OF POO}"
 

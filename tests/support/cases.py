@@ -12,11 +12,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from activities.reviewers import ReviewerActivities
-from placet.digest import canonical
 from placet.domain import progress, reception
 from placet.domain.case import Case, Step
-from placet.domain.envelope import Origin, event
-from placet.domain.ledger import MAX_BODY_BYTES
 from placet.domain.message import Malformed, Message, parse
 from placet.domain.orders import Assessment, AssessOrder, Claim
 from placet.domain.people import Directory
@@ -42,12 +39,10 @@ from placet.domain.review import Answer, Call
 from placet.domain.roster import roster
 from placet.domain.vocabulary import Action, EffectState, Kind
 from placet.policy.service import refs_of
+from tests.support.stories import Storyteller
 
 BEGIN = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 REQUESTER = "rita"
-ORIGIN = Origin(
-    namespace="default", workflow_id="expense-1", first_run_id="r1", run_id="r1", task_queue="q"
-)
 AFTER_THE_OUTCOME = {
     Kind.LATE,
     Kind.REFUSED,
@@ -175,6 +170,7 @@ class World:
         case: As it stands.
         records: All that it has left for the ledger.
         watch: Called with each step and the case before it.
+        story: Has the events, and has seen that the ledger's verifier finds nothing in them.
     """
 
     people: dict[str, Person]
@@ -193,6 +189,7 @@ class World:
     records: list[Record] = field(default_factory=list)
     notices: list[Notice] = field(default_factory=list)
     watch: Callable[[Case, Step], None] | None = None
+    story: Storyteller = field(default_factory=Storyteller)
     _unnamed: int = 0
 
     def __post_init__(self) -> None:
@@ -238,6 +235,7 @@ class World:
     def take(self, step: Step) -> Step:
         """Check a step and go on from it."""
         check(self.case, step)
+        self.story.follow(self.case, step)
         if self.watch is not None:
             self.watch(self.case, step)
         self.case = step.case
@@ -460,10 +458,6 @@ def _check_records(step: Step) -> None:
         assert record.state is None
     if step.records:
         assert step.records[-1].state == step.case.summary()
-    for place, record in enumerate(step.records):
-        waiting = step.case.waiting_for() if record.settles else None
-        made = event(step.case, record, ORIGIN, str(place), waiting)
-        assert len(canonical(made.body)) < MAX_BODY_BYTES
 
 
 def _check_outcome(before: Case, step: Step) -> None:

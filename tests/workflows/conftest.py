@@ -12,6 +12,7 @@ from placet.local.stack import LocalStack
 from tests.access.listed import VARIABLE, policies_for
 from tests.access.staff import Staff, staff_of
 from tests.support.postgres import Cluster
+from tests.support.stories import judged
 from tests.workflows.office import Office
 
 
@@ -30,9 +31,14 @@ async def client(temporal_address: str) -> Client:
 
 
 @pytest.fixture
-def closed_office(client: Client, ledger: PostgresLedger, tmp_path: Path) -> Office:
-    """Give an office whose worker the test starts."""
-    return Office(client, ledger, tmp_path)
+async def closed_office(
+    client: Client, ledger: PostgresLedger, tmp_path: Path
+) -> AsyncIterator[Office]:
+    """Give an office whose worker the test starts; its stories keep the rules."""
+    yield Office(client, ledger, tmp_path)
+    for row in await ledger.requests(limit=1000):
+        found = judged(await ledger.timeline(row.request))
+        assert not found, "\n".join(map(str, found))
 
 
 @pytest.fixture

@@ -1,0 +1,40 @@
+"""What must hold of what is done to the ledger itself: legal holds, and bodies that are pruned.
+
+These events are written by the command line and belong to no request; each hold, and each part that
+is pruned, has a stream of its own.
+"""
+
+from typing import Any
+
+from .breaches import Breach, Problems
+from .findings import shown
+
+STREAMS = {
+    "person:hold:placed": "hold:",
+    "person:hold:released": "hold:",
+    "system:partition:pruned": "retention:",
+}
+"""The kinds, and how their streams begin."""
+
+
+class Keeping:
+    """Follows what is done to the ledger."""
+
+    def __init__(self) -> None:
+        """Begin without any hold."""
+        self._placed: dict[str, object] = {}
+
+    def see(self, stream: str, stream_seq: int, kind: str, body: dict[str, Any]) -> Problems:
+        """Yield what is wrong with an event of one of the kinds in ``STREAMS``."""
+        if not stream.startswith(STREAMS[kind]) or "program" not in body["service"]:
+            yield Breach.WRITER_OTHER, f"no {shown(kind)} belongs here"
+        who = body["actor"]["id"]
+        if kind == "person:hold:placed":
+            if stream_seq != 1:
+                yield Breach.HOLD_UNFOUNDED, "a hold is placed a second time"
+            self._placed[stream] = who
+        elif kind == "person:hold:released":
+            # One whose beginning lies before the first event is not known here.
+            placed = self._placed.pop(stream, None)
+            if stream_seq != 2 or placed == who:  # noqa: PLR2004 - after it was placed
+                yield Breach.HOLD_UNFOUNDED, f"{shown(who)} releases what they may not"

@@ -1,0 +1,1 @@
+"""Tests of what an auditor runs: the verifier, and the parts it is made of."""
