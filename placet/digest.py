@@ -17,6 +17,7 @@ from placet.domain.text import clean_text
 MAX_BYTES = 1024 * 1024
 MAX_DEPTH = 50
 _MAX_NUMBER = 64
+_MAX_WHOLE = 2**53 - 1
 
 
 def read_json(source: str | bytes, *, max_bytes: int = MAX_BYTES) -> Any:
@@ -75,13 +76,46 @@ def canonical(value: Any) -> bytes:
             a lone surrogate, a naive datetime, a key that is no string.
     """
     try:
+        if _is_plain(value):
+            return _ENCODER.encode(value).encode()
         return rfc8785.dumps(_plain(value))
+    except UnicodeEncodeError:
+        raise InvalidInputError(
+            "this has no canonical JSON form: it holds half of a surrogate pair; remove it"
+        ) from None
     except rfc8785.CanonicalizationError as error:
         raise InvalidInputError(
             f"this has no canonical JSON form: {error}; write large or special numbers as strings"
         ) from None
     except RecursionError:
         raise _too_deep() from None
+
+
+_ENCODER = json.JSONEncoder(
+    ensure_ascii=False, allow_nan=False, check_circular=False, sort_keys=True, separators=(",", ":")
+)
+"""Writes what :func:`_is_plain` lets through exactly as RFC 8785 has it, many times as fast."""
+
+
+def _is_plain(value: Any) -> bool:
+    """Say whether Python's own JSON of a value is the canonical one too.
+
+    It is for exactly these types, when no number can be written in two ways and the order of keys
+    by UTF-16 is that by code points.
+    """
+    kind = type(value)
+    if kind is dict:
+        for key, item in value.items():
+            if type(key) is not str or not key.isascii():
+                return False
+            if type(item) is not str and not _is_plain(item):
+                return False
+        return True
+    if kind is list:
+        return all(map(_is_plain, value))
+    if kind is int:
+        return bool(abs(value) <= _MAX_WHOLE)
+    return kind is str or kind is bool or value is None
 
 
 def digest(value: Any) -> str:

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 import pytest
+import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -173,3 +174,24 @@ def test_a_document_that_could_be_misread_is_refused(source: str | bytes, said: 
 
 def test_fifty_levels_are_read() -> None:
     assert read_json("[" * 50 + "]" * 50) is not None
+
+
+ascii_keyed = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.just("\ud800"),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.text(st.characters(codec="ascii"), max_size=5), inner)
+    ),
+    max_leaves=12,
+)
+
+
+@given(plain | ascii_keyed)
+def test_the_fast_way_writes_what_rfc8785_writes_or_refuses_as_it_does(value: Any) -> None:
+    try:
+        expected = rfc8785.dumps(value)
+    except rfc8785.CanonicalizationError:
+        with pytest.raises(InvalidInputError):
+            canonical(value)
+    else:
+        assert canonical(value) == expected

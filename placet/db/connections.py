@@ -5,8 +5,10 @@ migration) becomes UnavailableError, so that a workflow tries again instead of f
 what would fail again in the same way is permanent.
 """
 
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from weakref import WeakKeyDictionary
 
 import psycopg
 from psycopg import AsyncConnection, IsolationLevel, conninfo
@@ -48,6 +50,9 @@ VANISHED: dict[str, str | int] = {
 seconds, 20 while an answer is awaited and 15 while something is sent; by the system's own habits it
 would be hours. What the connection string says about any of these wins."""
 
+_TESTED_SECONDS = 0.1
+"""How long a connection that was tested is taken for good; a server takes longer to restart."""
+
 _SESSION_SETTINGS = """
 select set_config('default_transaction_isolation', 'read committed', false),
        set_config('statement_timeout', '30s', false),
@@ -79,7 +84,8 @@ async def open_pool(
     """Open a pool that survives a restart of Postgres, and close it at the end.
 
     It opens even while the server is down: the first use then raises UnavailableError. Each
-    connection is tested when it is taken, so a restart costs no failed statement.
+    connection is tested when it is taken, unless it was a moment ago, so a restart costs no failed
+    statement but those under way.
 
     Args:
         url: A connection string for ``placet_app``.
@@ -92,9 +98,16 @@ async def open_pool(
     """
     told = conninfo.conninfo_to_dict(checked_url(url))
 
+    tested: WeakKeyDictionary[AsyncConnection[DictRow], float] = WeakKeyDictionary()
+
     async def check(connection: AsyncConnection[DictRow]) -> None:
+        # Under load a connection is taken again at once; a test each time would cost as much as a
+        # statement.
+        if time.monotonic() - tested.get(connection, -_TESTED_SECONDS) < _TESTED_SECONDS:
+            return
         try:
             await AsyncConnectionPool.check_connection(connection)
+            tested[connection] = time.monotonic()
         except psycopg.Error:
             # Where one is dead the others may be: the pool would find out about one at a time, and
             # wait longer after each.

@@ -28,6 +28,7 @@ class Encoder:
     def __init__(self, signer: Signer | None = None) -> None:
         """Sign with ``signer``; without one, events carry no signature."""
         self._signer = signer
+        self._key = signer.key.short if signer else ""
         self.anchor = b""
         self._anchored_at = float("-inf")
 
@@ -47,7 +48,7 @@ class Encoder:
         """
         bodies = [_body(event) for event in events]
         signer = self._signer
-        key = signer.key.short if signer else ""
+        key = self._key
         anchor = self.anchor if signer else b""
         signatures = [
             self._signature(event, body, key, anchor)
@@ -116,18 +117,28 @@ def microseconds(instant: datetime) -> int:
 
 
 def _body(event: LedgerEvent) -> bytes:
-    if not all(map(_storable, _texts([event.stream, event.body]))):
-        raise InvalidInputError(
-            f"The event {event.kind} holds a NUL character or half of a surrogate pair: remove it "
-            "before recording."
-        )
-    body = canonical(event.body)
+    try:
+        body = canonical(event.body)
+    except InvalidInputError:
+        _check_texts(event)
+        raise
+    # A text may well hold these six characters; only then each is looked at.
+    if b"\\u0000" in body or not _storable(event.stream):
+        _check_texts(event)
     if len(body) > MAX_BODY_BYTES:
         raise InvalidInputError(
             f"The body of {event.kind} has {len(body)} bytes, more than {MAX_BODY_BYTES}: put "
             "large things into the content store and record their digest."
         )
     return body
+
+
+def _check_texts(event: LedgerEvent) -> None:
+    if not all(map(_storable, _texts([event.stream, event.body]))):
+        raise InvalidInputError(
+            f"The event {event.kind} holds a NUL character or half of a surrogate pair: remove it "
+            "before recording."
+        )
 
 
 def _storable(text: str) -> bool:

@@ -6,13 +6,13 @@ database's own functions; this class translates values and errors.
 
 import json
 import re
-import zlib
 from collections.abc import Sequence
 
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
-from placet.domain.errors import ConflictError, InvalidInputError, NotFoundError
+from placet.db import Pool
+from placet.domain.errors import InvalidInputError, NotFoundError
 from placet.domain.grants import GrantRow, Membership
 from placet.domain.ledger import (
     LedgerEvent,
@@ -33,8 +33,10 @@ from placet.domain.ledger_rows import (
     ReviewRow,
 )
 from placet.ledger import sql
+from placet.ledger.appending import Appending
 from placet.ledger.deletions import PostgresDeletions
 from placet.ledger.deliveries import PostgresDeliveries
+from placet.ledger.encoding import Encoder
 from placet.ledger.exports import PostgresExports
 from placet.ledger.grants import PostgresGrants
 from placet.ledger.publishing import PostgresPublishing
@@ -53,6 +55,11 @@ class PostgresLedger(Session):
     Every method raises UnavailableError while the database does not answer. Writing methods may be
     repeated after any error: what was recorded is returned and not recorded again.
     """
+
+    def __init__(self, pool: Pool, encoder: Encoder | None = None) -> None:
+        """Take connections from ``pool``; without an encoder, events are not signed."""
+        super().__init__(pool, encoder)
+        self._appending = Appending(pool)
 
     @property
     def deliveries(self) -> PostgresDeliveries:
@@ -98,9 +105,7 @@ class PostgresLedger(Session):
         """
         if not events:
             return []
-        batch = await self._batch(events)
-        async with self._statement() as connection:
-            return await append(connection, batch)
+        return await self._appending.append(await self._batch(events))
 
     async def append_step(self, step: LedgerStep) -> WrittenStep:
         """Append a step's events in one transaction, or return what it came to the first time.
@@ -110,21 +115,7 @@ class PostgresLedger(Session):
                 id was recorded with other content.
             InvalidInputError: See :meth:`append`.
         """
-        batch = await self._batch(step.events)
-        told = {
-            "stream": step.stream,
-            "chain": step.chain,
-            "number": step.number,
-            "outcome": zlib.compress(step.outcome.encode()),
-        }
-        async with self._statement() as connection:
-            cursor = await connection.execute(sql.APPEND_STEP, told | batch)
-            rows = await cursor.fetchall()
-        known = rows[0]["known"]
-        return WrittenStep(
-            receipts=tuple(Receipt(**row) for row in rows),
-            known=None if known is None else _outcome(step, known),
-        )
+        return await self._appending.append_step(step, await self._batch(step.events))
 
     async def timeline(self, request: str) -> list[RecordedEvent]:
         """Return a request's events in order; an unknown request has none."""
@@ -331,16 +322,6 @@ class PostgresLedger(Session):
 _ANY_PAYMENT: dict[str, str | None] = dict.fromkeys(
     ("payment_id", "permit_id", "request", "msg_id", "end_to_end_id")
 )
-
-
-def _outcome(step: LedgerStep, stored: bytes) -> str:
-    try:
-        return zlib.decompress(stored).decode()
-    except (zlib.error, UnicodeDecodeError):
-        raise ConflictError(
-            f"What step {step.number} of {step.stream} came to cannot be read: somebody else wrote "
-            "it. Compare the ledger with Temporal's history before you go on."
-        ) from None
 
 
 def _require_stream(events: Sequence[LedgerEvent], request: str) -> None:

@@ -22,6 +22,29 @@ select encode(event_id, 'hex') as event_id, seq, stream_seq, encode(leaf, 'hex')
                          %(personal_keys)s::text[], %(personal_ciphertexts)s::bytea[])
 """
 
+APPEND_TOGETHER = """
+select encode(event_id, 'hex'), seq, stream_seq, encode(leaf, 'hex'), recorded
+  from audit.append_together(
+           %(event_ids)s::bytea[], %(streams)s::text[], %(kinds)s::text[],
+           %(occurred)s::timestamptz[], %(bodies)s::bytea[],
+           %(signatures)s::bytea[], %(signing_keys)s::text[],
+           %(anchors)s::bytea[], %(retention_classes)s::text[],
+           %(personal_digests)s::bytea[], %(personal_subjects)s::text[],
+           %(personal_keys)s::text[], %(personal_ciphertexts)s::bytea[])
+"""
+
+APPEND_STEPS = """
+select encode(event_id, 'hex'), seq, stream_seq, encode(leaf, 'hex'), recorded
+  from audit.append_steps(
+           %(step_streams)s::text[], %(chains)s::text[], %(numbers)s::bigint[],
+           %(outcomes)s::bytea[], %(event_ids)s::bytea[], %(streams)s::text[], %(kinds)s::text[],
+           %(occurred)s::timestamptz[], %(bodies)s::bytea[],
+           %(signatures)s::bytea[], %(signing_keys)s::text[],
+           %(anchors)s::bytea[], %(retention_classes)s::text[],
+           %(personal_digests)s::bytea[], %(personal_subjects)s::text[],
+           %(personal_keys)s::text[], %(personal_ciphertexts)s::bytea[])
+"""
+
 RECEIPTS = """
 select encode(event_id, 'hex') as event_id, seq, stream_seq, encode(leaf, 'hex') as leaf, recorded
   from audit.receipt

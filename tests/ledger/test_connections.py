@@ -1,5 +1,9 @@
+import itertools
+import time
+
 import psycopg
 import pytest
+from psycopg_pool import AsyncConnectionPool
 
 from placet.domain.errors import InvalidInputError, NotFoundError, UnavailableError
 from placet.ledger import Ledger, PostgresLedger, open_pool
@@ -136,3 +140,22 @@ async def test_text_that_cannot_be_stored_finds_nothing_and_does_not_crash(
     for text in ("\x00", "\ud800"):
         with pytest.raises(InvalidInputError):
             await ledger.request(text)
+
+
+async def test_a_connection_that_is_taken_again_at_once_is_not_tested_each_time(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tested = []
+    really = AsyncConnectionPool.check_connection
+
+    async def counted(connection: psycopg.AsyncConnection) -> None:
+        tested.append(time.monotonic())
+        await really(connection)
+
+    monkeypatch.setattr(AsyncConnectionPool, "check_connection", staticmethod(counted))
+    async with open_pool(database.app_url, max_size=1) as pool:
+        ledger = PostgresLedger(pool)
+        for _ in range(100):
+            await ledger.requests()
+    assert tested
+    assert all(later - one >= 0.1 for one, later in itertools.pairwise(tested))

@@ -52,6 +52,7 @@ APPEND_TYPES = (
     "bytea[],text[],text[],bytea[]"
 )
 STEP_TYPES = f"text,text,bigint,bytea,{APPEND_TYPES}"
+STEPS_TYPES = f"text[],text[],bigint[],bytea[],{APPEND_TYPES}"
 PAYMENT_TYPES = "text,text,text,text,text,numeric,text,text,text,text,text"
 EXPORT_TYPES = "text,text,text,text,bigint,bigint,text,timestamp with time zone"
 DELETION_TYPES = (
@@ -72,6 +73,8 @@ EXPECTED = {
         "schema effect USAGE",
         f"function audit.append({APPEND_TYPES}) EXECUTE",
         f"function audit.append_step({STEP_TYPES}) EXECUTE",
+        f"function audit.append_steps({STEPS_TYPES}) EXECUTE",
+        f"function audit.append_together({APPEND_TYPES}) EXECUTE",
         "function content.put(bytea,text) EXECUTE",
         "function content.get(bytea) EXECUTE",
         "function effect.consume(text,text,text) EXECUTE",
@@ -262,7 +265,9 @@ def test_the_roles_are_what_they_should_be(database: Database) -> None:
         "set session_replication_role = replica",
         "alter role placet_app superuser",
         "grant placet_owner to placet_app",
-        "select audit.append_one(null)",
+        "select audit.append_round(null)",
+        "select audit.claim_streams('{}')",
+        "select audit.check_bodies(null)",
         "select audit.read_body(null)",
         "select audit.lock_streams('{}')",
         "select audit.leaf_hash(null)",
@@ -270,6 +275,7 @@ def test_the_roles_are_what_they_should_be(database: Database) -> None:
         "select audit.make_append_only('audit.event')",
         "select inbox.rebuild()",
         "select inbox.project(null, null)",
+        "select inbox.project_round(null, null)",
         "select effect.project(null, null)",
         "create table public.mine ()",
         "create function public.sha256(bytea) returns bytea language sql as 'select $1'",

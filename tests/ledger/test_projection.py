@@ -1,5 +1,7 @@
 import asyncio
+import re
 from datetime import UTC, datetime
+from importlib import resources
 
 import psycopg
 import pytest
@@ -7,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import JsonValue
 
+from placet.db import migrations
 from placet.domain.errors import InvalidInputError
 from placet.domain.ledger import LedgerEvent
 from placet.ledger import PostgresLedger, open_pool
@@ -255,6 +258,35 @@ def test_rebuilt_lists_are_the_same_as_the_live_ones(
         connection.execute("delete from inbox.review where random() < 0.5")
         connection.execute("select inbox.rebuild()")
         assert connection.execute(SNAPSHOT).fetchone() == live
+
+
+@pytest.mark.rule(number=11)
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(later=st.lists(later_events, min_size=1, max_size=25))
+def test_lists_of_whole_batches_are_those_that_one_event_after_the_other_makes(
+    database: Database, later: list[LedgerEvent]
+) -> None:
+    """The first way of making them, event by event, is still in a migration: it is the measure."""
+    text = (resources.files(migrations) / "0010_lasting_effects.sql").read_text(encoding="utf-8")
+    (one_by_one,) = re.findall(
+        r"create or replace function inbox\.project\(.*?\n\$\$;", text, re.DOTALL
+    )
+
+    async def record() -> None:
+        async with open_pool(database.app_url) as pool:
+            await PostgresLedger(pool).append(
+                [submitted("expense-1"), submitted("expense-2"), submitted("expense-3"), *later]
+            )
+
+    asyncio.run(record())
+    with psycopg.connect(database.admin_url) as connection:
+        live = connection.execute(SNAPSHOT).fetchone()
+        connection.execute(one_by_one)
+        connection.execute("select inbox.rebuild()")
+        assert connection.execute(SNAPSHOT).fetchone() == live
+        connection.rollback()
 
 
 async def test_a_rebuild_leaves_permits_and_payments_alone(

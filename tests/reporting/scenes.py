@@ -16,7 +16,8 @@ from placet.domain.vocabulary import Kind
 from placet.policy.loader import load_policies
 from placet.reporting.proof import Place, Proof
 from placet.reporting.record.story import Story
-from tests.support.cases import ORIGIN, Timers, World, group, level, people, stage
+from tests.support.cases import Timers, World, group, level, people, stage
+from tests.support.stories import ORIGIN
 
 POLICIES = Path(__file__).resolve().parents[2] / "policies"
 SHIPPED = load_policies(POLICIES).for_pipeline("expense")
