@@ -46,12 +46,16 @@ class Event(NamedTuple):
     signature: bytes
 
 
-def leaf_hash(event: Event) -> bytes:
+def leaf_hash(event: Event, body_digest: bytes | None = None) -> bytes:
     """Return the hash of an event's leaf, 32 bytes.
 
     ``sha256(0x00 ‖ "placet/v1" ‖ framed(header) ‖ sha256(body) ‖ sha256(signature))``, where the
     header is each of its fields framed, and framing puts a length of four bytes, big-endian, before
     the content. Numbers are eight bytes, big-endian.
+
+    Args:
+        event: The event.
+        body_digest: The SHA-256 of a body that is no longer there; ``event.body`` is not read then.
     """
     header = b"".join(
         (
@@ -67,7 +71,7 @@ def leaf_hash(event: Event) -> bytes:
             _framed(event.retention_class.encode()),
         )
     )
-    digests = hashlib.sha256(event.body).digest() + hashlib.sha256(event.signature).digest()
+    digests = _digest(event.body, body_digest) + hashlib.sha256(event.signature).digest()
     return hashlib.sha256(LEAF_PREFIX + _framed(header) + digests).digest()
 
 
@@ -81,8 +85,12 @@ def signed_message(  # noqa: PLR0913 - each is one field of an event
     anchor: bytes,
     retention_class: str,
     body: bytes,
+    body_digest: bytes | None = None,
 ) -> bytes:
-    """Return what a writer signs: all of an event that the database does not add itself."""
+    """Return what a writer signs: all of an event that the database does not add itself.
+
+    ``body_digest`` is as for :func:`leaf_hash`.
+    """
     header = b"".join(
         (
             _framed(event_id),
@@ -94,7 +102,11 @@ def signed_message(  # noqa: PLR0913 - each is one field of an event
             _framed(retention_class.encode()),
         )
     )
-    return SIGNED_PREFIX + _framed(header) + hashlib.sha256(body).digest()
+    return SIGNED_PREFIX + _framed(header) + _digest(body, body_digest)
+
+
+def _digest(body: bytes, known: bytes | None) -> bytes:
+    return hashlib.sha256(body).digest() if known is None else known
 
 
 def _framed(content: bytes) -> bytes:

@@ -9,6 +9,7 @@ import base64
 import binascii
 import hashlib
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 from cryptography.exceptions import InvalidSignature
@@ -68,7 +69,7 @@ class VerifierKey(NamedTuple):
     def accepts(self, message: bytes, signature: bytes) -> bool:
         """Say whether this key made ``signature`` over exactly ``message``."""
         try:
-            Ed25519PublicKey.from_public_bytes(self.public).verify(signature, message)
+            _opened(self.public).verify(signature, message)
         except InvalidSignature:
             return False
         return True
@@ -225,6 +226,11 @@ def cosign(text: str, name: str, private: Ed25519PrivateKey, time: int) -> Signa
     key = public_key(name, private, COSIGNATURE)
     stamp = time.to_bytes(_TIME_BYTES, "big")
     return Signature(name, key.id, stamp + private.sign(_cosigned(text, time)))
+
+
+@lru_cache(maxsize=256)
+def _opened(public: bytes) -> Ed25519PublicKey:
+    return Ed25519PublicKey.from_public_bytes(public)
 
 
 def _cosigned(text: str, time: int) -> bytes:

@@ -1,0 +1,101 @@
+"""What an auditor has pinned: the keys that count, from ``trust.json``; never part of a bundle."""
+
+import base64
+import json
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+from .findings import UnusableError
+from .note import COSIGNATURE, SIGNATURE, NoteError, VerifierKey, parse_key
+
+_KEY_BYTES = 32
+_PARTS = {"log", "people", "timestamp", "unsigned_before", "witnesses", "writers"}
+_T = TypeVar("_T")
+
+
+class Trust(NamedTuple):
+    """The keys that count.
+
+    Attributes:
+        origin: The log's name.
+        log: Keys that sign its checkpoints.
+        writers: Keys that sign events, by the name and id that events have.
+        witnesses: Keys of witnesses.
+        quorum: How many of them must have cosigned the newest checkpoint.
+        people: Public keys (32 bytes) that sign decisions, by the person's id and the key's.
+        unsigned_before: Events at positions before this one may be without a signature.
+    """
+
+    origin: str
+    log: tuple[VerifierKey, ...]
+    writers: dict[str, VerifierKey]
+    witnesses: tuple[VerifierKey, ...]
+    quorum: int
+    people: dict[str, dict[str, bytes]]
+    unsigned_before: int
+
+
+def read_trust(path: Path) -> Trust:
+    """Read a trust file.
+
+    Raises:
+        UnusableError: It is none, or something in it is unknown: what is misspelt must not be lost.
+    """
+    try:
+        told = json.loads(path.read_text(encoding="utf-8"))
+        _only_known(told)
+        witnesses = told.get("witnesses", {"keys": [], "quorum": 0})
+        trust = Trust(
+            origin=_one(told["log"]["origin"], str),
+            log=_keys(told["log"]["keys"], SIGNATURE),
+            writers={key.short: key for key in _keys(told["writers"], SIGNATURE)},
+            witnesses=_keys(witnesses["keys"], COSIGNATURE),
+            quorum=_one(witnesses["quorum"], int),
+            people={who: _people(keys) for who, keys in told.get("people", {}).items()},
+            unsigned_before=_one(told.get("unsigned_before", 0), int),
+        )
+    except OSError as error:
+        raise UnusableError(f"{path}: {error.strerror}; name the file of pinned keys") from None
+    except KeyError as error:
+        raise UnusableError(f"{path} has no {error}; make it with `audit trust`") from None
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+        raise UnusableError(f"{path} is no trust file: {error}") from None
+    if not trust.log:
+        raise UnusableError(f"{path} pins no key of the log: nothing could be verified")
+    if not 0 <= trust.quorum <= len(trust.witnesses):
+        raise UnusableError(f"{path} wants {trust.quorum} of {len(trust.witnesses)} witnesses")
+    return trust
+
+
+def _only_known(told: dict[str, Any]) -> None:
+    unknown = told.keys() - _PARTS
+    if unknown:
+        raise ValueError(f"nobody knows what {', '.join(sorted(unknown))} means there")
+
+
+def _keys(texts: Iterable[str], of_type: int) -> tuple[VerifierKey, ...]:
+    keys = tuple(map(parse_key, texts))
+    wrong = [key.short for key in keys if key.type != of_type]
+    if wrong:
+        raise NoteError(f"{wrong[0]} is a key for another purpose")
+    if len({key.public for key in keys}) != len(keys):
+        raise NoteError("a key is named twice")
+    return keys
+
+
+def _people(keys: Iterable[dict[str, Any]]) -> dict[str, bytes]:
+    return {_one(key["kid"], str): _public(key) for key in keys}
+
+
+def _public(jwk: dict[str, Any]) -> bytes:
+    raw = base64.urlsafe_b64decode(jwk["x"] + "==")
+    if (jwk["kty"], jwk["crv"], len(raw)) != ("OKP", "Ed25519", _KEY_BYTES):
+        raise ValueError(f"the key {jwk['kid']!r} is no Ed25519 key")
+    return raw
+
+
+def _one(value: Any, kind: Callable[..., _T]) -> _T:
+    if type(value) is not kind:
+        raise TypeError(f"{value!r} is not what must stand there")
+    return value  # type: ignore[no-any-return]

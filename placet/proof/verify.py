@@ -1,0 +1,238 @@
+"""Checks a bundle from end to end: each event in other processes, all together in this one."""
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import ExitStack
+from itertools import islice
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+from .bundle import (
+    CHECKPOINT,
+    CHECKPOINTS,
+    EVENTS,
+    PERSONAL,
+    Bundle,
+    check_files,
+    lines,
+    notes,
+    open_bundle,
+)
+from .checkpoints import Cosigned, Timetable, read_note
+from .events import Checked, check_events
+from .findings import Code, Finding, Findings, UnusableError
+from .lines import position_of
+from .order import Order
+from .proofs import Paths, WholeTree
+from .rules import Replay
+from .trust import Trust
+
+CHUNK = 256
+"""Events that go to another process at once."""
+
+AHEAD = 4
+"""Chunks that are under way for each process: all that is ever in memory of a bundle."""
+
+_MAX_ROWS = 100_000
+_MAX_NOTE = 64 * 1024
+
+Examined = tuple[list[Checked], list[Finding]]
+Progress = Callable[[int, int], None]
+
+
+class Judge(Protocol):
+    """Judges whether the events, one after the other, keep the rules that they tell of.
+
+    Attributes:
+        unjudged: Requests whose story is not all there, or older than what is judged.
+    """
+
+    unjudged: set[str]
+
+    def see(  # noqa: PLR0913, PLR0917 - an event has that many sides
+        self,
+        position: int,
+        stream: str,
+        stream_seq: int,
+        kind: str,
+        occurred: int,
+        body: dict[str, Any] | None,
+    ) -> Iterator[Finding]:
+        """Yield what is wrong with the next event; the body is None when it is not there."""
+        ...
+
+    def finish(self) -> Iterator[Finding]:
+        """Yield what only the end can tell."""
+        ...
+
+
+JUDGES: tuple[Callable[[int], Judge], ...] = (Replay,)
+"""Who else looks at every event, in its order; each is told from which position on to judge."""
+
+
+class Report(NamedTuple):
+    """What came of a verification.
+
+    Attributes:
+        bundle: What was verified.
+        findings: What is wrong.
+        newest: The newest checkpoint; None when its note proves nothing.
+        order: What was counted.
+        seen: How many events could be read.
+        held: The size of the tree in the note that the auditor held; None without one.
+        unjudged: How many requests' stories could not be judged.
+    """
+
+    bundle: Bundle
+    findings: Findings
+    newest: Cosigned | None
+    order: Order
+    seen: int
+    held: int | None
+    unjudged: int
+
+
+def verify(  # noqa: PLR0913 - what is to be verified, by what, and how
+    path: Path,
+    trust: Trust,
+    held: str | None = None,
+    *,
+    progress: Progress | None = None,
+    judges: Iterable[Callable[[int], Judge]] | None = None,
+    processes: int | None = None,
+) -> Report:
+    """Verify a bundle.
+
+    Args:
+        path: The bundle's directory.
+        trust: What the auditor has pinned.
+        held: A note that the auditor kept from an earlier time; the bundle must extend its tree.
+        progress: Is told now and then how many events of how many are done.
+        judges: Who else looks at every event, in its order; :data:`JUDGES` by default.
+        processes: How many look at events at once; as many as there are processors by default.
+
+    Raises:
+        UnusableError: It is no bundle, or the held note is none of this log.
+    """
+    bundle, findings, timetable = open_bundle(path), Findings(), Timetable()
+    kept = None if held is None else _held(held, trust)
+    findings.add(check_files(bundle))
+    newest = _checkpoints(bundle, trust, timetable, findings)
+    findings.add(_differences(bundle, trust, newest))
+    order = Order(bundle, timetable.known)
+    proof: Paths | WholeTree
+    if bundle.request is None:
+        proof = WholeTree(bundle, timetable, order, kept.checkpoint if kept else None)
+    else:
+        proof = Paths(bundle, timetable, order, kept.checkpoint if kept else None, newest)
+    # Events from before signing was turned on did not tell the rules either.
+    sitting = [judge(trust.unsigned_before) for judge in (JUDGES if judges is None else judges)]
+    seen = 0
+    for checked, found in _examine(bundle, trust, processes or os.cpu_count() or 1):
+        findings.add(found)
+        for one in checked:
+            findings.add(proof.before(one.position))
+            findings.add(order.see(one))
+            findings.add(proof.add(one))
+            event, body = one.event, one.body
+            story = (one.position, event.stream, event.stream_seq, event.kind, event.occurred)
+            for judge in sitting:
+                findings.add(judge.see(*story, body))
+        seen += len(checked)
+        if progress is not None:
+            progress(seen, bundle.events)
+    findings.add(proof.finish(newest))
+    findings.add(order.finish())
+    for judge in sitting:
+        findings.add(judge.finish())
+    if seen != bundle.events:
+        told = f"it should hold {bundle.events} events, {seen} can be read"
+        findings.add([Finding(Code.BUNDLE_DIFFERS, EVENTS, told)])
+    unjudged = len(set[str]().union(*(judge.unjudged for judge in sitting)))
+    size = kept.checkpoint.size if kept else None
+    return Report(bundle, findings, newest, order, seen, size, unjudged)
+
+
+def _held(text: str, trust: Trust) -> Cosigned:
+    wrong = Findings()
+    held = read_note(text, trust, "held note", wrong)
+    if held is None or wrong.first:
+        raise UnusableError(f"the held note proves nothing: {wrong.first[0].sentence}")
+    return held
+
+
+def _checkpoints(
+    bundle: Bundle, trust: Trust, timetable: Timetable, findings: Findings
+) -> Cosigned | None:
+    """Read all notes, and return the newest."""
+    with bundle.open(CHECKPOINTS) as stream:
+        for number, text in enumerate(notes(stream), 1):
+            place = f"checkpoints, note {number}"
+            older = read_note(text, trust, place, findings)
+            if older is not None:
+                findings.add(timetable.plan(older, place))
+    with bundle.open(CHECKPOINT) as stream:
+        try:
+            text = stream.read(_MAX_NOTE).decode()
+        except ValueError:
+            raise UnusableError(f"{CHECKPOINT} is not UTF-8") from None
+    newest = read_note(text, trust, CHECKPOINT, findings)
+    if newest is not None:
+        findings.add(timetable.plan(newest, CHECKPOINT))
+        if len(newest.witnesses) < trust.quorum:
+            told = f"{len(newest.witnesses)} pinned witnesses cosigned it, not {trust.quorum}"
+            findings.add([Finding(Code.WITNESS_MISSING, CHECKPOINT, told)])
+    return newest
+
+
+def _differences(bundle: Bundle, trust: Trust, newest: Cosigned | None) -> Iterator[Finding]:
+    """Compare what the bundle says of itself with what it is."""
+    told = []
+    if bundle.log != trust.origin:
+        told.append(f"it is of another log than {trust.origin}")
+    if newest is not None and newest.checkpoint.size != bundle.size:
+        told.append(f"its checkpoint has a tree of {newest.checkpoint.size}, not {bundle.size}")
+    if bundle.request is None and bundle.first + bundle.events != bundle.size:
+        told.append(f"{bundle.events} events from {bundle.first} on do not end at {bundle.size}")
+    if bundle.request is not None and bundle.first:
+        told.append("the events of a request do not begin at a position")
+    for each in told:
+        yield Finding(Code.BUNDLE_DIFFERS, "bundle.json", each)
+
+
+def _examine(bundle: Bundle, trust: Trust, processes: int) -> Iterator[Examined]:
+    """Have all events looked at, chunk by chunk, in their order."""
+    with ExitStack() as stack:
+        chunks = _chunks(bundle, stack)
+        if processes == 1 or bundle.events <= CHUNK:
+            for at, events, personal in chunks:
+                yield check_events(events, personal, trust, at)
+            return
+        pool = stack.enter_context(ProcessPoolExecutor(processes))
+        under_way: deque[Future[Examined]] = deque()
+        for at, events, personal in chunks:
+            under_way.append(pool.submit(check_events, events, personal, trust, at))
+            if len(under_way) >= AHEAD * processes:
+                yield under_way.popleft().result()
+        while under_way:
+            yield under_way.popleft().result()
+
+
+def _chunks(bundle: Bundle, stack: ExitStack) -> Iterator[tuple[int, list[bytes], list[bytes]]]:
+    """Yield the number of a chunk's first line, its events, and their personal data."""
+    events = lines(stack.enter_context(bundle.open(EVENTS)))
+    personal = lines(stack.enter_context(bundle.open(PERSONAL)))
+    row, at = next(personal, None), 0
+    while chunk := list(islice(events, CHUNK)):
+        last = max(map(position_of, chunk))
+        rows: list[bytes] = []
+        while row is not None and position_of(row) <= last and len(rows) < _MAX_ROWS:
+            rows.append(row)
+            row = next(personal, None)
+        yield at, chunk, rows
+        at += len(chunk)
+    if row is not None:
+        # What lies behind the last event belongs to none; the first of it is enough to say so.
+        yield at, [], [row]

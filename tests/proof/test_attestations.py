@@ -1,0 +1,91 @@
+"""Decisions that people signed: no key of the service can make or change one."""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from placet.proof.findings import Code
+from tests.proof.conftest import Codes
+from tests.support.ledgers import Ledger, attestation, private_key
+
+DIGEST = hashlib.sha256(b"revision").hexdigest()
+CLAIMS = {
+    "sub": "bob@example.com",
+    "req": "expense-0",
+    "rev": 1,
+    "dig": DIGEST,
+    "stage": "manager",
+    "verdict": "approve",
+    "iat": 1,
+    "jti": "d-1",
+}
+
+
+def decided(path: Path, kind: str = "reviewer:review:approved", **others: Any) -> Path:
+    """Write a ledger with one decision; all of it is signed by the service, whatever it says."""
+    body = {
+        "actor": {"id": "bob", "assurance": "verified"},
+        "decision_id": "d-1",
+        "digest": DIGEST,
+        "stage": "manager",
+        "data": {},
+        "attestation": attestation(CLAIMS),
+    } | others
+    ledger = Ledger()
+    ledger.append("expense-0", kind, {k: v for k, v in body.items() if v is not None})
+    ledger.seal()
+    return ledger.write(path)
+
+
+def test_a_signed_decision_is_verified(tmp_path: Path, codes: Codes) -> None:
+    assert codes(decided(tmp_path / "bundle")) == set()
+
+
+@pytest.mark.rule(number=11)
+@pytest.mark.parametrize(
+    ("others", "code"),
+    [
+        ({"attestation": None}, Code.ATTESTATION_MISSING),
+        ({"attestation": "a.b"}, Code.ATTESTATION_FALSE),
+        ({"attestation": "a.b.c"}, Code.ATTESTATION_FALSE),
+        ({"attestation": 7}, Code.ATTESTATION_FALSE),
+        ({"attestation": attestation(CLAIMS)[:-2] + "AA"}, Code.ATTESTATION_FALSE),
+        ({"attestation": attestation(CLAIMS) + "="}, Code.ATTESTATION_FALSE),
+        ({"attestation": attestation(CLAIMS, private_key("eve"))}, Code.ATTESTATION_FALSE),
+        ({"attestation": attestation({"req": "expense-0"})}, Code.ATTESTATION_FALSE),
+        ({"actor": {"id": "carol", "assurance": "verified"}}, Code.ATTESTATION_UNKNOWN_KEY),
+        ({"actor": "bob"}, Code.ATTESTATION_UNKNOWN_KEY),
+        ({"digest": "0" * 64}, Code.ATTESTATION_OTHER),
+        ({"stage": "finance"}, Code.ATTESTATION_OTHER),
+        ({"decision_id": "d-2"}, Code.ATTESTATION_OTHER),
+        ({"kind": "reviewer:review:rejected"}, Code.ATTESTATION_OTHER),
+        ({"attestation": attestation(CLAIMS | {"req": "expense-1"})}, Code.ATTESTATION_OTHER),
+    ],
+)
+def test_a_decision_that_was_not_signed_like_this_is_found(
+    others: dict[str, Any], code: Code, tmp_path: Path, codes: Codes
+) -> None:
+    assert codes(decided(tmp_path / "bundle", **others)) == {code}
+
+
+def test_an_edit_is_signed_over_what_was_shown(tmp_path: Path, codes: Codes) -> None:
+    signed = attestation(CLAIMS | {"verdict": "edit"})
+    told = {"attestation": signed, "digest": "1" * 64, "data": {"replaces": DIGEST}}
+    assert codes(decided(tmp_path / "bundle", "reviewer:request:edited", **told)) == set()
+
+
+def test_a_held_review_says_its_verdict_in_its_data(tmp_path: Path, codes: Codes) -> None:
+    kind = "reviewer:review:held"
+    assert codes(decided(tmp_path / "a", kind, data={"verdict": "approve"})) == set()
+    found = codes(decided(tmp_path / "b", kind, data={"verdict": "reject"}))
+    assert found == {Code.ATTESTATION_OTHER}
+
+
+def test_a_remark_is_only_bound_to_its_request_and_its_id(tmp_path: Path, codes: Codes) -> None:
+    told = {"stage": None, "digest": "1" * 64}
+    assert codes(decided(tmp_path / "a", "person:case:commented", **told)) == set()
+    told["decision_id"] = "d-2"
+    found = codes(decided(tmp_path / "b", "person:case:commented", **told))
+    assert found == {Code.ATTESTATION_OTHER}
