@@ -2,12 +2,13 @@
 
 import typer
 
-from placet.cli.commands import reconcile, report, seal, witness
+from placet.cli.commands import bundle, reconcile, report, seal, witness
 
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands."""
     group = typer.Typer(help="Prove the ledger, and check proofs of it.", rich_markup_mode=None)
+    bundle.add_to(group)
     reconcile.add_to(group)
     report.add_to(group)
     seal.add_to(group)

@@ -1,0 +1,162 @@
+"""Export and verify bundles of the ledger, and tell which keys an auditor should pin."""
+
+import sys
+from datetime import UTC, datetime
+from json import dumps
+from pathlib import Path
+from typing import Any
+
+from placet.bundling import Progress, Wish, Written, write_bundle
+from placet.cli.codes import Code
+from placet.cli.console import as_json, out
+from placet.cli.world import people
+from placet.connections import database_url
+from placet.domain.errors import InvalidInputError, NotFoundError
+from placet.ledger.bundles import open_snapshot
+from placet.personal.keys import FileKeys
+from placet.proof.__main__ import progress_bar
+from placet.proof.findings import UnusableError
+from placet.proof.note import COSIGNATURE, NoteError, parse_key
+from placet.proof.report import as_json as report_as_json
+from placet.proof.report import as_text
+from placet.proof.trust import read_trust
+from placet.proof.verify import verify
+from placet.settings import Settings
+from placet.signing import LOG_FILE, WRITER_FILE, open_signer
+
+
+def export_bundle(  # noqa: PLR0913 - as many as the command has options
+    path: Path,
+    *,
+    request: str | None,
+    since: str | None,
+    with_names: bool,
+    unwitnessed: bool,
+    json: bool,
+) -> int:
+    """Write a bundle, and say what is in it."""
+    if request is not None and since is not None:
+        raise InvalidInputError("a case is exported as a whole; leave out --since")
+    settings = Settings.from_environment()
+    wish = Wish(request, None if since is None else _since(since), unwitnessed)
+    keys = FileKeys(settings.keys) if with_names else None
+    with open_snapshot(database_url(settings)) as snapshot:
+        written = write_bundle(
+            path.absolute(),
+            snapshot,
+            settings.ledger_name,
+            wish,
+            keys=keys,
+            progress=_progress() if sys.stderr.isatty() else _quietly,
+        )
+    if json:
+        as_json({"bundle": str(path), **written._asdict()})
+    else:
+        out(_told(path, written, wish))
+    return Code.OK
+
+
+def verify_bundle(path: Path, trust: Path, held: Path | None, *, json: bool) -> int:
+    """Verify a bundle, and say what it proves.
+
+    Returns:
+        The exit code: that of "differs" when something is wrong.
+
+    Raises:
+        InvalidInputError: It is no bundle, no trust file or no note.
+    """
+    try:
+        pinned = read_trust(trust)
+        note = held.read_text(encoding="utf-8") if held else None
+        report = verify(path, pinned, note, progress=progress_bar())
+    except (UnusableError, UnicodeDecodeError) as error:
+        raise InvalidInputError(str(error)) from None
+    except OSError as error:
+        raise InvalidInputError(f"{held}: {error.strerror}; name the note you kept") from None
+    if json:
+        as_json(report_as_json(report, pinned))
+    else:
+        out(as_text(report, pinned).rstrip("\n"))
+    return Code.DIFFERS if report.findings.counts else Code.OK
+
+
+def print_trust(witnesses: list[str], quorum: int | None, *, json: bool) -> int:
+    """Print what an auditor pins: as JSON in any case, over several lines for people."""
+    settings = Settings.from_environment()
+    try:
+        keys = [parse_key(each) for each in witnesses]
+    except NoteError as error:
+        raise InvalidInputError(str(error)) from None
+    if any(key.type != COSIGNATURE for key in keys):
+        raise InvalidInputError("a witness's key is of another type; ask the witness for its key")
+    if quorum is not None and quorum > len(keys):
+        raise InvalidInputError(f"{quorum} of {len(keys)} witnesses cannot be; correct --quorum")
+    name = settings.ledger_name
+    told: dict[str, Any] = {
+        "log": {"origin": name, "keys": [_public(settings.keys / LOG_FILE, name)]},
+        "writers": [_public(settings.keys / WRITER_FILE, f"{name}/writer")],
+        "witnesses": {
+            "keys": [str(key) for key in keys],
+            "quorum": len(keys) if quorum is None else quorum,
+        },
+        "people": _people(settings),
+    }
+    if json:
+        as_json(told)
+    else:
+        out(dumps(told, indent=2))
+    return Code.OK
+
+
+def _public(path: Path, name: str) -> str:
+    # Opening it would make a key where there is none, which nothing was ever signed with.
+    if not path.exists():
+        raise NotFoundError(
+            f"{path} is not there yet; start a worker and the sealer, or correct PLACET_KEYS"
+        )
+    return str(open_signer(path, name).key)
+
+
+def _people(settings: Settings) -> dict[str, Any]:
+    return {
+        person.id: [key.jwk() for key in person.keys]
+        for person in people(settings).people
+        if person.keys
+    }
+
+
+def _since(text: str) -> int | datetime:
+    if text.isascii() and text.isdigit():
+        return int(text)
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        raise InvalidInputError(
+            f"{text[:40]!r} is neither a position nor a day; write 1200 or 2026-03-01"
+        ) from None
+    return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
+
+
+def _told(path: Path, written: Written, wish: Wish) -> str:
+    of = f" of {wish.request}" if wish.request else f" from position {written.first} on"
+    told = f"{path}: {written.events:,} events{of}, from a tree of {written.size:,}"
+    if written.left_out:
+        told += f"\n{written.left_out:,} events are recorded and not yet sealed or witnessed"
+    if written.erasing:
+        told += (
+            "\nan erasure is not sealed yet: what it took away is missing, and so is the event that"
+            "\nsays so; export again when it is sealed"
+        )
+    return told
+
+
+def _progress() -> Progress:
+    def tell(events: int) -> None:
+        sys.stderr.write(f"\r{events:,} events")
+        sys.stderr.flush()
+
+    return tell
+
+
+def _quietly(_: int) -> None:
+    """Say nothing: nobody is looking."""

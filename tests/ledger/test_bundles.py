@@ -1,0 +1,311 @@
+"""Bundles of a real ledger: exported from Postgres, and verified without it."""
+
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from placet.cli.run import run
+from placet.connections import open_ledger
+from placet.ledger import PostgresLedger
+from placet.proof.note import COSIGNATURE, public_key
+from placet.settings import Settings
+from placet.signing import LOG_FILE, open_signer
+from tests.conftest import Database
+from tests.ledger.stories import event, state, submitted
+from tests.support.ledgers import private_key
+from tests.support.sealed import WITNESS, seal
+
+ORIGIN = "example.com/ledger"
+WITNESS_KEY = private_key("witness")
+PINNED_WITNESS = str(public_key(WITNESS, WITNESS_KEY, COSIGNATURE))
+
+
+class Office:
+    """A ledger with its keys and its command line.
+
+    Attributes:
+        ledger: As the application uses it.
+        admin_url: The database's administrator.
+        path: Where bundles go.
+    """
+
+    def __init__(self, ledger: PostgresLedger, settings: Settings, admin_url: str) -> None:
+        self.ledger = ledger
+        self.admin_url = admin_url
+        self.path = settings.home
+        self._log = open_signer(settings.keys / LOG_FILE, ORIGIN).private
+
+    def seal(self, *, witnessed: bool = True) -> str:
+        """Seal what waits, and return the note."""
+        return seal(self.admin_url, ORIGIN, self._log, WITNESS_KEY if witnessed else None)
+
+    async def tell(self, request: str) -> None:
+        """Record the beginning of a request."""
+        await self.ledger.append([submitted(request, step=1)])
+        bob = {"id": "bob", "name": "Bob Birch", "address": "bob@example.com"}
+        review = "reviewer:review:approved"
+        told = {"step": 2, "request": request, "reason": "fine", "state": state()}
+        await self.ledger.append([event(review, actor=dict(bob), **told)])  # type: ignore[arg-type]
+
+    def export(self, name: str, *options: str) -> Path:
+        """Export a bundle."""
+        bundle = self.path / name
+        assert run(["audit", "export", "--out", str(bundle), *options]) == 0
+        return bundle
+
+    def verify(self, bundle: Path, *options: str) -> int:
+        """Verify a bundle, and return the exit code."""
+        return run(["audit", "verify", str(bundle), "--trust", str(self.trust()), *options])
+
+    def trust(self) -> Path:
+        """Return the file of pinned keys."""
+        return self.path / "trust.json"
+
+
+@pytest.fixture
+async def office(
+    database: Database,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> AsyncIterator[Office]:
+    # These stories are too short to follow the rules that they would have to keep.
+    monkeypatch.setattr("placet.proof.verify.JUDGES", ())
+    monkeypatch.setenv("PLACET_HOME", str(tmp_path))
+    monkeypatch.setenv("PLACET_DATABASE_URL", database.app_url)
+    monkeypatch.setenv("PLACET_LEDGER_NAME", ORIGIN)
+    settings = Settings.from_environment()
+    async with open_ledger(settings) as ledger:
+        office = Office(ledger, settings, database.admin_url)
+        assert run(["audit", "trust", "--witness", PINNED_WITNESS]) == 0
+        office.trust().write_text(capsys.readouterr().out, encoding="utf-8")
+        yield office
+
+
+def lines(bundle: Path, name: str = "events.jsonl") -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (bundle / name).read_text(encoding="utf-8").splitlines()]
+
+
+def unlock(connection: psycopg.Connection[Any]) -> None:
+    """Let a superuser change what is append-only, as only a superuser can."""
+    connection.execute("set session_replication_role = replica")
+    tables = connection.execute(
+        "select inhrelid::regclass::text from pg_inherits"
+        " where inhparent = 'audit.event'::regclass"
+        " union values ('audit.event'), ('audit.pruned')"
+    ).fetchall()
+    for (name,) in tables:
+        connection.execute(f"alter table {name} disable trigger all")
+
+
+@pytest.mark.rule(number=11)
+async def test_a_ledger_is_exported_and_verified(
+    office: Office, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await office.tell("expense-1")
+    office.seal()
+    await office.tell("expense-2")
+    office.seal()
+    bundle = office.export("bundle")
+    assert "4 events from position 0 on" in capsys.readouterr().out
+    assert office.verify(bundle) == 0
+    told = capsys.readouterr().out
+    assert told.startswith("VERIFIED\n")
+    assert WITNESS in told
+
+
+async def test_what_is_not_sealed_is_not_in_the_bundle(
+    office: Office, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await office.tell("expense-1")
+    office.seal()
+    await office.tell("expense-2")
+    bundle = office.export("bundle")
+    assert "2 events are recorded and not yet sealed" in capsys.readouterr().out
+    assert {line["stream"] for line in lines(bundle)} == {"expense-1"}
+    assert office.verify(bundle) == 0
+
+
+async def test_what_no_witness_has_seen_is_left_out_unless_it_is_asked_for(office: Office) -> None:
+    await office.tell("expense-1")
+    office.seal()
+    await office.tell("expense-2")
+    office.seal(witnessed=False)
+    assert len(lines(office.export("witnessed"))) == 2
+    everything = office.export("everything", "--unwitnessed")
+    assert len(lines(everything)) == 4
+    assert office.verify(everything) == 11
+
+
+@pytest.mark.rule(number=11)
+async def test_a_request_is_exported_by_itself(office: Office) -> None:
+    for number in range(5):
+        await office.tell(f"expense-{number}")
+        office.seal()
+    bundle = office.export("bundle", "--request", "expense-3")
+    assert office.verify(bundle) == 0
+    assert [line["position"] for line in lines(bundle)] == [6, 7]
+    files = [each.read_text("utf-8") for each in bundle.rglob("*") if each.is_file()]
+    assert not any(f"expense-{other}" in text for other in (0, 1, 2, 4) for text in files)
+
+
+@pytest.mark.parametrize("since", [1, 2, 3, 5, 9])
+async def test_the_rest_of_a_ledger_is_exported(office: Office, since: int) -> None:
+    kept = []
+    for number in range(5):
+        await office.tell(f"expense-{number}")
+        kept.append(office.seal())
+    bundle = office.export("bundle", "--since", str(since))
+    held = office.path / "held"
+    held.write_text(kept[-2], encoding="utf-8")
+    assert office.verify(bundle) == 0
+    assert [line["position"] for line in lines(bundle)] == list(range(since, 10))
+    assert office.verify(bundle, "--held", str(held)) == (0 if since <= 8 else 11)
+
+
+async def test_a_part_begins_at_a_day(office: Office) -> None:
+    await office.tell("expense-1")
+    office.seal()
+    assert len(lines(office.export("bundle", "--since", "2020-01-01"))) == 2
+    later = ["audit", "export", "--out", str(office.path / "later"), "--since", "2999-01-01"]
+    assert run(later) == 2
+    assert not (office.path / "later").exists()
+
+
+async def test_names_are_revealed_or_left_sealed(office: Office) -> None:
+    await office.tell("expense-1")
+    office.seal()
+    with_names, without = office.export("with"), office.export("without", "--without-names")
+    assert all(row["key"] for row in lines(with_names, "personal.jsonl"))
+    assert not any(row["key"] for row in lines(without, "personal.jsonl"))
+    assert office.verify(with_names) == office.verify(without) == 0
+    assert lines(with_names) == lines(without)
+
+
+@pytest.mark.rule(number=11)
+async def test_an_edit_in_the_database_is_found_in_its_bundle(
+    office: Office, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await office.tell("expense-1")
+    office.seal()
+    with psycopg.connect(office.admin_url) as connection:
+        unlock(connection)
+        changed = connection.execute(
+            "update audit.event set body = convert_to("
+            "replace(convert_from(body, 'UTF8'), '120.00', '920.00'), 'UTF8')"
+        )
+        assert changed.rowcount == 2
+    bundle = office.export("bundle")
+    capsys.readouterr()
+    assert office.verify(bundle, "--json") == 11
+    told = json.loads(capsys.readouterr().out)
+    assert set(told["counts"]) == {"leaf-changed", "signature-false", "root-differs"}
+
+
+@pytest.mark.rule(number=11)
+async def test_a_lost_ciphertext_is_found_in_its_bundle(office: Office) -> None:
+    await office.tell("expense-1")
+    office.seal()
+    with psycopg.connect(office.admin_url) as connection:
+        assert connection.execute("delete from audit.pii").rowcount
+    assert office.verify(office.export("bundle")) == 11
+
+
+@pytest.mark.rule(number=11)
+async def test_of_pruned_bodies_the_rest_is_still_proved(office: Office) -> None:
+    await office.tell("expense-1")
+    await office.tell("expense-2")
+    data: dict[str, Any] = {"from_seq": 1, "to_seq": 2}
+    await office.ledger.append(
+        [event("system:partition:pruned", request="retention:1", data=data, requester="alice")]
+    )
+    office.seal()
+    with psycopg.connect(office.admin_url) as connection:
+        unlock(connection)
+        connection.execute(
+            "insert into audit.pruned (seq, kind, occurred, signature, signing_key, anchor,"
+            " retention_class, body_digest, tombstone) select seq, kind, occurred, signature,"
+            " signing_key, anchor, retention_class, sha256(body), 5 from audit.event where seq <= 2"
+        )
+        assert connection.execute("delete from audit.event where seq <= 2").rowcount == 2
+    bundle = office.export("bundle")
+    assert [line["body"] is None for line in lines(bundle)] == [True, True, False, False, False]
+    assert office.verify(bundle) == 0
+    with psycopg.connect(office.admin_url) as connection:
+        unlock(connection)
+        connection.execute("update audit.pruned set body_digest = sha256('') where seq = 2")
+    assert office.verify(office.export("changed")) == 11
+
+
+async def test_what_was_erased_is_told_in_every_bundle(
+    office: Office, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await office.tell("expense-1")
+    office.seal()
+    names = {row["digest"] for row in lines(office.export("before"), "personal.jsonl")}
+    with psycopg.connect(office.admin_url) as connection:
+        connection.execute("set session_replication_role = replica")
+        connection.execute("delete from audit.pii")
+        connection.execute(
+            "insert into effect.erasure (permit_id, request, digest, subject, plan)"
+            " values ('p', 'erase-1', 'd', 'bob', repeat('0', 64))"
+        )
+        for name in names:
+            told = ("p", "ciphertext", name)
+            connection.execute("insert into effect.erased values (%s, %s, %s)", told)
+    capsys.readouterr()
+    assert office.verify(office.export("meanwhile")) == 11
+    assert "an erasure is not sealed yet" in capsys.readouterr().out
+    data: dict[str, Any] = {"subject": "bob", "digests": sorted(names)}
+    gone = event("system:subject:erased", request="erase-1", data=data, requester="alice")
+    await office.ledger.append([submitted("erase-1"), gone])
+    office.seal()
+    bundle = office.export("after", "--request", "expense-1")
+    assert {line["stream"] for line in lines(bundle)} == {"expense-1", "erase-1"}
+    assert office.verify(bundle) == office.verify(office.export("whole")) == 0
+    assert "an erasure" not in capsys.readouterr().out
+
+
+async def test_nothing_is_written_over_and_nothing_half(office: Office) -> None:
+    there = office.path / "there"
+    there.mkdir()
+    assert run(["audit", "export", "--out", str(there)]) == 6
+    assert run(["audit", "export", "--out", str(office.path / "bundle")]) == 7
+    await office.tell("expense-1")
+    office.seal()
+    unknown = ["audit", "export", "--out", str(office.path / "bundle"), "--request", "nobody"]
+    assert run(unknown) == 7
+    assert run([*unknown[:-2], "--since", "x"]) == 2
+    assert run([*unknown, "--since", "1"]) == 2
+    assert run(["audit", "export", "--out", str(office.path / "no" / "where")]) == 2
+    assert sorted(each.name for each in office.path.iterdir()) == ["keys", "there", "trust.json"]
+
+
+async def test_a_trust_file_is_made_of_the_keys_that_are_there(
+    office: Office, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = json.loads(office.trust().read_text(encoding="utf-8"))
+    assert told["log"]["origin"] == ORIGIN
+    assert told["witnesses"] == {"keys": [PINNED_WITNESS], "quorum": 1}
+    assert told["log"]["keys"][0].startswith(f"{ORIGIN}+")
+    assert told["writers"][0].startswith(f"{ORIGIN}/writer+")
+    monkeypatch.setenv("PLACET_KEYS", str(office.path / "empty"))
+    assert run(["audit", "trust"]) == 7
+    assert not (office.path / "empty").exists()
+    assert run(["audit", "trust", "--witness", "nonsense"]) == 2
+    assert run(["audit", "trust", "--witness", PINNED_WITNESS, "--quorum", "2"]) == 2
+    assert run(["audit", "trust", "--witness", told["log"]["keys"][0]]) == 2
+    assert capsys.readouterr().out == ""
+
+
+async def test_what_cannot_be_used_is_said(office: Office) -> None:
+    await office.tell("expense-1")
+    office.seal()
+    bundle = office.export("bundle")
+    assert run(["audit", "verify", str(office.path), "--trust", str(office.trust())]) == 2
+    assert run(["audit", "verify", str(bundle), "--trust", str(office.path / "no")]) == 2
+    assert office.verify(bundle, "--held", str(office.path / "no")) == 2
