@@ -81,10 +81,10 @@ class Archive:
         """Keep an authority's time-stamp."""
         await self._write(sql.KEEP_STAMP, {"size": size, "authority": authority, "token": token})
 
-    async def stamped_by(self, authority: str) -> datetime | None:
-        """Return when the newest time-stamp of an authority was kept; None for none."""
+    async def stamped_by(self, authority: str) -> tuple[int, datetime] | None:
+        """Return the size of the newest checkpoint that an authority stamped, and when."""
         row = await self._one(sql.NEWEST_STAMP, {"authority": authority})
-        return row["stored_at"] if row else None
+        return (row["tree_size"], row["stored_at"]) if row else None
 
     async def _one(self, query: LiteralString, values: Mapping[str, Any]) -> DictRow | None:
         with translated_errors():

@@ -124,7 +124,11 @@ on conflict do nothing
 """
 
 NEWEST_STAMP = """
-select max(stored_at) as stored_at from audit.stamp where authority = %(authority)s
+select tree_size, stored_at
+  from audit.stamp
+ where authority = %(authority)s
+ order by tree_size desc
+ limit 1
 """
 
 # In the order of sealing, but for what came from another cluster and is not sealed yet.

@@ -100,7 +100,9 @@ class StampPlace:
             UnavailableError: The authority does not answer, or its stamp does not count.
         """
         last = await self._archive.stamped_by(self._url)
-        if last is not None and datetime.now(UTC) - last < self._every:
+        if last is not None and (
+            last[0] >= size_of(note) or datetime.now(UTC) - last[1] < self._every
+        ):
             return
         try:
             roots = [path.read_bytes() for path in self._certificates]
