@@ -4,9 +4,16 @@ SETTINGS = """
 select set_config('default_transaction_isolation', 'read committed', false),
        set_config('statement_timeout', '10min', false),
        set_config('idle_in_transaction_session_timeout', %(patience)s, false),
-       set_config('idle_session_timeout', %(patience)s, false)
+       set_config('idle_session_timeout', %(patience)s, false),
+       set_config('enable_seqscan', 'off', false),
+       set_config('enable_bitmapscan', 'off', false),
+       set_config('work_mem', '32MB', false)
 """
-"""The server ends a session that hangs, frozen or behind a dead line: another takes over."""
+"""The server ends a session that hangs, frozen or behind a dead line: another takes over.
+
+Everything is read along an index from where the last round has stopped. By outdated statistics the
+server would sort all that waits for each batch of it.
+"""
 
 ELECT = "select pg_try_advisory_lock(%(number)s) as mine"
 
