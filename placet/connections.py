@@ -19,6 +19,7 @@ from placet.domain.errors import UnavailableError
 from placet.ledger.encoding import Encoder
 from placet.ledger.postgres import PostgresLedger
 from placet.local.address import find_running
+from placet.personal.vault import open_vault
 from placet.settings import Settings
 from placet.signing import WRITER_FILE, open_signer
 
@@ -60,12 +61,14 @@ def eraser_url(settings: Settings) -> str:
 
 
 def event_encoder(settings: Settings) -> Encoder:
-    """Return what signs this process's events.
+    """Return what signs this process's events, and seals what is personal in them.
 
     Raises:
         SigningKeyError: The writer's key cannot be used.
+        UnavailableError: The key of what steps came to cannot be used.
     """
-    return Encoder(open_signer(settings.keys / WRITER_FILE, f"{settings.ledger_name}/writer"))
+    signer = open_signer(settings.keys / WRITER_FILE, f"{settings.ledger_name}/writer")
+    return Encoder(signer, open_vault(settings.keys))
 
 
 def _with_password(url: str, password: str | None) -> str:

@@ -38,9 +38,12 @@ def plan_facts(story: Sequence[RecordedEvent], row: RequestRow) -> PlanFacts:
     if event is None:
         return PlanFacts()
     data = _data(event)
-    findings = tuple(Finding.model_validate(each) for each in data.get("findings") or ())
-    counted = (data.get("facts") or {}).get("findings", len(findings))
-    return PlanFacts(int(counted), findings, data.get("scope") or {})
+    # What was erased is a text that says so, and neither a list nor an object any more.
+    found, facts, scope = data.get("findings"), data.get("facts"), data.get("scope")
+    listed = found if isinstance(found, list) else ()
+    findings = tuple(Finding.model_validate(each) for each in listed)
+    counted = facts.get("findings", len(findings)) if isinstance(facts, dict) else len(findings)
+    return PlanFacts(int(counted), findings, scope if isinstance(scope, dict) else {})
 
 
 def proposal(story: Sequence[RecordedEvent], row: RequestRow) -> Proposed | None:

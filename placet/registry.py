@@ -57,6 +57,13 @@ PIPELINES: tuple[Pipeline, ...] = (
         "placet.pipelines.delete:DOOR",
         "placet.effects.deletion:activities",
     ),
+    Pipeline(
+        "erase",
+        "Ask for what is personal about somebody to be erased",
+        "workflows.erase:Erase",
+        "placet.pipelines.erase:DOOR",
+        "placet.effects.erasing:activities",
+    ),
 )
 
 JOBS: tuple[str, ...] = ("workflows.access_check:AccessCheck",)

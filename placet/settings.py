@@ -16,6 +16,9 @@ TASK_QUEUE = "placet"
 LEDGER_NAME = "placet.local/ledger"
 """The ledger's name where nothing else is said; a deployment takes one that is its own."""
 
+RETENTION_YEARS = 10
+"""What commercial law commonly asks for; who prunes has looked up what applies."""
+
 DEMO_DEBTOR = {"name": "Example Company", "iban": "DE89370400440532013000"}
 """A well-known example account; a real deployment sets its own."""
 
@@ -45,6 +48,7 @@ class Settings(Model):
             ``policies``, if there is one.
         seal_seconds: How often what is new is sealed.
         metrics: Where the worker answers Prometheus, as ``host:port``; None for nowhere.
+        retention_years: For how many years events are kept before they may be pruned.
         smtp: The mail server that sends; None where nothing is sent.
     """
 
@@ -66,6 +70,7 @@ class Settings(Model):
     seal: Path | None = None
     seal_seconds: float = Field(default=1.0, ge=0.05, le=3600)
     metrics: str | None = Field(default=None, pattern=r"^[0-9a-fA-F.:\[\]]+:[0-9]{1,5}$")
+    retention_years: int = Field(default=RETENTION_YEARS, ge=1, le=1000)
     smtp: SmtpServer | None = None
 
     @property
@@ -105,6 +110,7 @@ class Settings(Model):
             "seal": Path(env["PLACET_SEAL"]) if env.get("PLACET_SEAL") else None,
             "seal_seconds": env.get("PLACET_SEAL_SECONDS") or 1.0,
             "metrics": env.get("PLACET_METRICS") or None,
+            "retention_years": env.get("PLACET_RETENTION_YEARS") or RETENTION_YEARS,
             "smtp": _mail_server(env),
         }
         try:

@@ -4,8 +4,6 @@ A :class:`Signer` may be anything that signs with Ed25519, for instance a key ma
 here it is a key in a file that only its owner can read.
 """
 
-import os
-import stat
 from pathlib import Path
 from typing import Protocol
 
@@ -18,13 +16,11 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from placet.domain.errors import InvalidInputError
+from placet.keyfiles import KeyFileExposedError, make_secret, read_secret
 from placet.proof.note import SIGNATURE, NoteError, VerifierKey, public_key
 
 WRITER_FILE = "writer.pem"
 LOG_FILE = "log.pem"
-
-_OTHERS = 0o077
-_MAX_KEY_FILE = 16 * 1024
 
 
 class SigningKeyError(InvalidInputError):
@@ -86,10 +82,12 @@ def open_signer(path: Path, name: str, of_type: int = SIGNATURE) -> FileSigner:
         SigningKeyError: Others can read the file, it holds no Ed25519 key, or cannot be made.
     """
     try:
-        raw = _read(path)
+        raw = read_secret(path)
         if raw is None:
-            _make(path)
-            raw = _read(path)
+            make_secret(path, _new_key())
+            raw = read_secret(path)
+    except KeyFileExposedError as error:
+        raise SigningKeyError(str(error)) from None
     except OSError as error:
         raise SigningKeyError(
             f"{path}: {error.strerror or error}; let this account read and write PLACET_KEYS"
@@ -106,39 +104,7 @@ def open_signer(path: Path, name: str, of_type: int = SIGNATURE) -> FileSigner:
     return FileSigner(name, key, of_type)
 
 
-def _read(path: Path) -> bytes | None:
-    try:
-        with path.open("rb") as stream:
-            mode = os.fstat(stream.fileno()).st_mode
-            if os.name == "posix" and stat.S_IMODE(mode) & _OTHERS:
-                raise SigningKeyError(f"others can read {path}; type: chmod 600 {path}")
-            return stream.read(_MAX_KEY_FILE)
-    except FileNotFoundError:
-        return None
-
-
-def _make(path: Path) -> None:
-    """Write a new key whole and durably, unless another process was faster."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    content = Ed25519PrivateKey.generate().private_bytes(
+def _new_key() -> bytes:
+    return Ed25519PrivateKey.generate().private_bytes(
         Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
     )
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        try:
-            # A link never replaces: whoever comes second keeps what the first one made.
-            path.hardlink_to(temporary)
-        except FileExistsError:
-            return
-        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-    finally:
-        temporary.unlink()

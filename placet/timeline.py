@@ -15,6 +15,8 @@ from placet.domain.vocabulary import EffectState, Kind
 
 def sentence(event: RecordedEvent) -> str:
     """Return what happened, in one line; an unknown kind of event is named as it is."""
+    if event.pruned:
+        return f"{event.kind} (pruned: what it said is gone, that it was recorded is still proved)"
     tell = _TOLD.get(event.kind)
     if tell is None:
         return event.kind
@@ -198,4 +200,17 @@ _TOLD: dict[str, Callable[[_Told], str]] = {
     Kind.EFFECT_FAILED: lambda t: f"it could not be carried out{t.because}",
     Kind.PAYMENT_REJECTED: lambda t: f"the bank rejected the payment{t.because}",
     Kind.PAYMENT_SETTLED: lambda _: "the bank has settled the payment",
+    Kind.SUBJECT_ERASED: lambda t: (
+        f"what was personal about {t.data('subject')} is gone (part {t.data('part')} of "
+        f"{t.data('parts')})"
+    ),
+    Kind.HOLD_PLACED: lambda t: (
+        f"{t.who} placed a legal hold on {t.data('on')} {t.data('target')}{t.because}"
+    ),
+    Kind.HOLD_RELEASED: lambda t: (
+        f"{t.who} released the legal hold on {t.data('on')} {t.data('target')}{t.because}"
+    ),
+    Kind.PARTITION_PRUNED: lambda t: (
+        f"the bodies of {t.data('count')} events before {t.data('before')} were pruned{t.because}"
+    ),
 }

@@ -24,6 +24,7 @@ from temporalio.client import Client, WorkflowFailureError, WorkflowHistory
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
 
+from placet.domain.ledger import LedgerEvent
 from placet.ledger import PostgresLedger, open_pool
 from placet.local.binaries import find_temporal
 from placet.mail.server import Security, SmtpServer
@@ -34,6 +35,7 @@ from tests.access.listed import VARIABLE, policies_for
 from tests.access.staff import staff_of
 from tests.deleting import scenes as deleting
 from tests.exports.approved import an_export
+from tests.personal import scenes as erasing
 from tests.support.mailserver import mail_server
 from tests.support.policies import policies_with
 from tests.support.postgres import Cluster, installed_programs
@@ -73,6 +75,7 @@ class Scene(NamedTuple):
         prepare: What is wrong with the office before the case begins.
         pipeline: Its kind.
         files: What is kept before it begins: content and kind of each.
+        told: What is in the ledger before it begins.
     """
 
     play: Play
@@ -83,6 +86,7 @@ class Scene(NamedTuple):
     prepare: Callable[[Office], None] = lambda _: None
     pipeline: str = "expense"
     files: tuple[tuple[bytes, str], ...] = ()
+    told: tuple[LedgerEvent, ...] = ()
 
 
 async def nothing(office: Office, handle: Handle) -> None:
@@ -507,6 +511,16 @@ SCENES = {
     "delete-waiting-to-be-undone": Scene(
         deleting.mark, a_deletion(**deleting.CUSTOMERS), pipeline="delete", ends=False
     ),
+    "erase-approved-and-gone": Scene(
+        erasing.agree_to_erase, erasing.AN_ERASURE, pipeline="erase", told=erasing.TOLD
+    ),
+    "erase-held": Scene(
+        erasing.hold_and_agree, erasing.AN_ERASURE, pipeline="erase", told=erasing.TOLD
+    ),
+    "erase-rejected": Scene(
+        erasing.reject_an_erasure, erasing.AN_ERASURE, pipeline="erase", told=erasing.TOLD
+    ),
+    "erase-unplannable": Scene(nothing, erasing.AN_ERASURE, pipeline="erase"),
     "delete-rejected": Scene(deleting.reject_a_deletion, a_deletion(), pipeline="delete"),
     "delete-rejected-by-rule": Scene(
         nothing, a_deletion(filters=[], everything=True), pipeline="delete"
@@ -614,7 +628,11 @@ async def main(wanted: set[str]) -> None:
                     home / name,
                     task_queue=name,
                 )
-                office.settings = office.settings.model_copy(update={"smtp": mails.settings()})
+                eraser_url = cluster.url(database, "placet_app_eraser")
+                office.settings = office.settings.model_copy(
+                    update={"smtp": mails.settings(), "eraser_url": eraser_url}
+                )
+                await office.ledger.append(scene.told)
                 if scene.pipeline.startswith("access"):
                     staff = stack.enter_context(staff_of(cluster.url(), name.replace("-", "_")))
                     os.environ[VARIABLE] = staff.granter_url

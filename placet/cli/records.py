@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from placet.domain.erasure import Concern
 from placet.domain.errors import NotFoundError
 from placet.domain.grants import GrantRow, Membership
 from placet.domain.ledger_rows import PublicationRow
@@ -42,6 +43,10 @@ class LocalFiles:
         """Return the grants that are not over; only the ledger knows."""
         return []
 
+    async def concern(self, subject: str) -> Concern:
+        """Return what is recorded about somebody; only the ledger knows."""
+        return Concern(subject=subject)
+
 
 class Beside:
     """What is recorded, and beside it the files of a request that is not submitted."""
@@ -72,6 +77,10 @@ class Beside:
     async def open_grants(self, of: Membership) -> list[GrantRow]:
         """Return the grants of a role for an account that are not over, the oldest first."""
         return await self._ledger.open_grants(of)
+
+    async def concern(self, subject: str) -> Concern:
+        """Return what is recorded about somebody."""
+        return await self._ledger.concern(subject)
 
 
 def records_of(files: Iterable[File], ledger: Ledger | None) -> Records:

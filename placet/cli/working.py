@@ -18,6 +18,7 @@ from placet.connections import connect_temporal, open_ledger
 from placet.domain.errors import PlacetError, UnavailableError
 from placet.logging import configure
 from placet.metrics import SealerGauges, metrics_runtime
+from placet.ports import Ledger
 from placet.sealing.beside import sealing
 from placet.settings import Settings
 
@@ -25,6 +26,7 @@ PATIENCE = 60.0
 """Seconds to wait for Temporal and Postgres when nothing else is said."""
 
 _AGAIN_SECONDS = 1.0
+_ROOM_SECONDS = 3600.0
 _NOTHING = "0" * 64
 
 T = TypeVar("T")
@@ -85,14 +87,32 @@ async def _work(patience: float, asked: asyncio.Event) -> int:
         log.info("worker_started", task_queue=settings.task_queue, namespace=client.namespace)
         running = asyncio.create_task(worker.run())
         stop = asyncio.create_task(asked.wait())
+        room = asyncio.create_task(keep_room(ledger, _ROOM_SECONDS))
         await asyncio.wait({running, stop}, return_when=asyncio.FIRST_COMPLETED)
         stop.cancel()
+        room.cancel()
         if not running.done():
             log.info("worker_stopping")
             await worker.shutdown()
         await running
         log.info("worker_stopped")
     return Code.OK
+
+
+async def keep_room(ledger: Ledger, every: float) -> None:
+    """Make the ledger's next partition before the last one is full, for as long as this runs.
+
+    Nothing depends on it: without room of their own, events go into the default partition.
+    """
+    while True:
+        try:
+            made = await ledger.retention.keep_room()
+        except PlacetError as error:
+            log.warning("no_partition_made", problem=str(error))
+        else:
+            if made:
+                log.info("partition_made", partition=made)
+        await asyncio.sleep(every)
 
 
 async def _look(settings: Settings) -> bool:

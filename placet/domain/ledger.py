@@ -102,6 +102,7 @@ class RecordedEvent(LedgerEvent):
         signature: 64 bytes, or none.
         anchor: The newest checkpoint that the writer knew; empty when it knew none.
         retention_class: How long the body is kept; empty for as long as there is no rule.
+        pruned: Whether the body is gone: what stands in its place says only what is left.
     """
 
     seq: int
@@ -112,3 +113,4 @@ class RecordedEvent(LedgerEvent):
     signature: Raw = b""
     anchor: Raw = b""
     retention_class: str = ""
+    pruned: bool = False

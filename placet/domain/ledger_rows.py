@@ -226,3 +226,28 @@ class ConsumeResult(Stored):
 
     first: bool
     receipts: list[Receipt]
+
+
+class PartitionRow(Stored):
+    """A partition of the ledger that still holds the bodies of its events.
+
+    Attributes:
+        name: Its table.
+        lower: The first number it takes.
+        upper: The first number behind it.
+        events: How many it holds.
+        oldest: When its first event was recorded; None while it is empty.
+        newest: The same of its last.
+        first_position: The smallest place in the tree of one of its events; None before any is
+            sealed.
+        last_position: The largest.
+    """
+
+    name: str
+    lower: int
+    upper: int
+    events: int
+    oldest: UtcInstant | None
+    newest: UtcInstant | None
+    first_position: int | None
+    last_position: int | None

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 
 class Kind(StrEnum):
-    """Every kind of event a case can leave in the ledger."""
+    """Every kind of event in the ledger: what cases leave, and what is done to it itself."""
 
     SUBMITTED = "requester:request:submitted"
     RESUBMITTED = "requester:request:resubmitted"
@@ -53,6 +53,10 @@ class Kind(StrEnum):
     EFFECT_FAILED = "effect:run:failed"
     PAYMENT_REJECTED = "bank:payment:rejected"
     PAYMENT_SETTLED = "bank:payment:settled"
+    SUBJECT_ERASED = "system:subject:erased"
+    HOLD_PLACED = "person:hold:placed"
+    HOLD_RELEASED = "person:hold:released"
+    PARTITION_PRUNED = "system:partition:pruned"
 
 
 class Status(StrEnum):

@@ -14,6 +14,7 @@ from placet.ledger import sql
 from placet.ledger.arrays import byte_strings, instants, numbers, texts
 from placet.ledger.grouping import AloneError, Grouping
 from placet.ledger.session import append
+from placet.personal.vault import Vault
 
 _ARRAYS: dict[str, Callable[[Sequence[Any]], bytes]] = {
     "event_ids": byte_strings,
@@ -83,9 +84,10 @@ class Appending:
     with each other: nothing.
     """
 
-    def __init__(self, pool: Pool) -> None:
-        """Take connections from ``pool``."""
+    def __init__(self, pool: Pool, vault: Vault | None = None) -> None:
+        """Take connections from ``pool``; without a vault, outcomes of steps are kept in plain."""
         self._pool = pool
+        self._vault = vault
         self._batches = Grouping[Batch, list[Receipt]](self._append_together, self._append)
         self._steps = Grouping[Step, WrittenStep](self._append_steps, self._append_step)
 
@@ -98,6 +100,8 @@ class Appending:
     ) -> WrittenStep:
         """Append one step; raises what :meth:`PostgresLedger.append_step` does."""
         outcome = zlib.compress(step.outcome.encode(), _FAST)
+        if self._vault is not None:
+            outcome = self._vault.seal_step(step, outcome)
         return await self._steps.write(Step(step, outcome, events))
 
     async def _append_together(self, batches: Sequence[Batch]) -> list[list[Receipt]]:
@@ -151,8 +155,19 @@ class Appending:
         known = rows[0]["known"]
         return WrittenStep(
             receipts=tuple(Receipt(**row) for row in rows),
-            known=None if known is None else _outcome(each.step, known),
+            known=None if known is None else self._outcome(each.step, known),
         )
+
+    def _outcome(self, step: LedgerStep, stored: bytes) -> str:
+        opened = self._vault.open_step(step, stored) if self._vault is not None else stored
+        try:
+            return zlib.decompress(opened or b"").decode()
+        except (zlib.error, UnicodeDecodeError):
+            raise ConflictError(
+                f"What step {step.number} of {step.stream} came to cannot be read: somebody else "
+                "wrote it, or the key that keeps such steps was exchanged. Compare the ledger with "
+                "Temporal's history before you go on."
+            ) from None
 
 
 def _merged(items: Sequence[Batch] | Sequence[Step]) -> dict[str, Any]:
@@ -171,13 +186,3 @@ def _merged(items: Sequence[Batch] | Sequence[Step]) -> dict[str, Any]:
         name: write([value for item in items for value in item.events[name]])
         for name, write in _ARRAYS.items()
     }
-
-
-def _outcome(step: LedgerStep, stored: bytes) -> str:
-    try:
-        return zlib.decompress(stored).decode()
-    except (zlib.error, UnicodeDecodeError):
-        raise ConflictError(
-            f"What step {step.number} of {step.stream} came to cannot be read: somebody else wrote "
-            "it. Compare the ledger with Temporal's history before you go on."
-        ) from None

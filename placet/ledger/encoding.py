@@ -5,9 +5,13 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from pydantic import JsonValue
+
 from placet.digest import canonical
 from placet.domain.errors import InvalidInputError
 from placet.domain.ledger import MAX_BODY_BYTES, LedgerEvent, RecordedEvent
+from placet.personal.sealing import TOKEN_BYTES, Ciphertext
+from placet.personal.vault import Vault
 from placet.proof.leaf import Event, signed_message
 from placet.signing import Signer
 
@@ -25,10 +29,11 @@ class Encoder:
             size in eight bytes and its root. Empty while there is none.
     """
 
-    def __init__(self, signer: Signer | None = None) -> None:
-        """Sign with ``signer``; without one, events carry no signature."""
+    def __init__(self, signer: Signer | None = None, vault: Vault | None = None) -> None:
+        """Sign with ``signer`` and seal what is personal in ``vault``; without, neither is done."""
         self._signer = signer
         self._key = signer.key.short if signer else ""
+        self.vault = vault
         self.anchor = b""
         self._anchored_at = float("-inf")
 
@@ -45,8 +50,11 @@ class Encoder:
 
         Raises:
             InvalidInputError: An event has no canonical form, or is too large.
+            UnavailableError: A key of personal data can be neither read nor made now.
         """
-        bodies = [_body(event) for event in events]
+        sealed = [self._sealed(event) for event in events]
+        bodies = [body for body, _ in sealed]
+        personal = [row for _, rows in sealed for row in rows]
         signer = self._signer
         key = self._key
         anchor = self.anchor if signer else b""
@@ -65,11 +73,26 @@ class Encoder:
             "signing_keys": [key] * count,
             "anchors": [anchor] * count,
             "retention_classes": [""] * count,
-            "personal_digests": [],
-            "personal_subjects": [],
-            "personal_keys": [],
-            "personal_ciphertexts": [],
+            "personal_digests": [row.digest for row in personal],
+            "personal_subjects": [row.subject for row in personal],
+            "personal_keys": [row.key_id for row in personal],
+            "personal_ciphertexts": [row.ciphertext for row in personal],
         }
+
+    def _sealed(self, event: LedgerEvent) -> tuple[bytes, tuple[Ciphertext, ...]]:
+        """Return an event's body without what is personal, and that as ciphertexts."""
+        if self.vault is None:
+            return _body(event, event.body), ()
+        try:
+            sealed = self.vault.seal(event)
+            body = _body(event, sealed.body, sealed.ciphertexts)
+            if len(TOKEN_BYTES.findall(body)) != sealed.tokens:
+                sealed = self.vault.seal(event, strays=True)
+                body = _body(event, sealed.body, sealed.ciphertexts)
+        except InvalidInputError:
+            _check_texts(event)
+            raise
+        return body, sealed.ciphertexts
 
     def _signature(self, event: LedgerEvent, body: bytes, key: str, anchor: bytes) -> bytes:
         if self._signer is None:
@@ -116,18 +139,21 @@ def microseconds(instant: datetime) -> int:
     return (instant - _EPOCH) // timedelta(microseconds=1)
 
 
-def _body(event: LedgerEvent) -> bytes:
+def _body(
+    event: LedgerEvent, told: dict[str, JsonValue], ciphertexts: Sequence[Ciphertext] = ()
+) -> bytes:
     try:
-        body = canonical(event.body)
+        body = canonical(told)
     except InvalidInputError:
         _check_texts(event)
         raise
     # A text may well hold these six characters; only then each is looked at.
     if b"\\u0000" in body or not _storable(event.stream):
         _check_texts(event)
-    if len(body) > MAX_BODY_BYTES:
+    size = len(body) + sum(len(row.ciphertext) for row in ciphertexts)
+    if size > MAX_BODY_BYTES:
         raise InvalidInputError(
-            f"The body of {event.kind} has {len(body)} bytes, more than {MAX_BODY_BYTES}: put "
+            f"The body of {event.kind} has {size} bytes, more than {MAX_BODY_BYTES}: put "
             "large things into the content store and record their digest."
         )
     return body

@@ -4,7 +4,6 @@ Every rule it relies on (order, exactly-once, one permit for one effect) is enfo
 database's own functions; this class translates values and errors.
 """
 
-import json
 import re
 from collections.abc import Sequence
 
@@ -12,6 +11,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from placet.db import Pool
+from placet.domain.erasure import Concern
 from placet.domain.errors import InvalidInputError, NotFoundError
 from placet.domain.grants import GrantRow, Membership
 from placet.domain.ledger import (
@@ -37,10 +37,20 @@ from placet.ledger.appending import Appending
 from placet.ledger.deletions import PostgresDeletions
 from placet.ledger.deliveries import PostgresDeliveries
 from placet.ledger.encoding import Encoder
+from placet.ledger.erasing import PostgresErasures
 from placet.ledger.exports import PostgresExports
 from placet.ledger.grants import PostgresGrants
 from placet.ledger.publishing import PostgresPublishing
 from placet.ledger.reporting import PostgresReports
+from placet.ledger.retention import PostgresRetention
+from placet.ledger.revealing import (
+    ASSIGNMENT,
+    REQUEST,
+    REVIEW,
+    revealed_events,
+    revealed_rows,
+    sealed_events,
+)
 from placet.ledger.session import Session, append, consume, only_row, receipts_of
 
 MAX_ROWS = 1000
@@ -59,7 +69,7 @@ class PostgresLedger(Session):
     def __init__(self, pool: Pool, encoder: Encoder | None = None) -> None:
         """Take connections from ``pool``; without an encoder, events are not signed."""
         super().__init__(pool, encoder)
-        self._appending = Appending(pool)
+        self._appending = Appending(pool, self._encoder.vault)
 
     @property
     def deliveries(self) -> PostgresDeliveries:
@@ -91,6 +101,20 @@ class PostgresLedger(Session):
         """Return what is recorded of publications on their way."""
         return PostgresPublishing(self._pool, self._encoder)
 
+    @property
+    def erasures(self) -> PostgresErasures:
+        """Return what is recorded of erasures, and of the legal holds that forbid them."""
+        return PostgresErasures(self._pool, self._encoder)
+
+    @property
+    def retention(self) -> PostgresRetention:
+        """Return the ledger's partitions."""
+        return PostgresRetention(self._pool, self._encoder)
+
+    async def concern(self, subject: str) -> Concern:
+        """Return what is recorded about somebody."""
+        return await self.erasures.concern(subject)
+
     async def append(self, events: Sequence[LedgerEvent]) -> list[Receipt]:
         """Append events in one transaction: all of them stand in the ledger afterwards, or none.
 
@@ -118,9 +142,17 @@ class PostgresLedger(Session):
         return await self._appending.append_step(step, await self._batch(step.events))
 
     async def timeline(self, request: str) -> list[RecordedEvent]:
-        """Return a request's events in order; an unknown request has none."""
+        """Return a request's events in order; an unknown request has none.
+
+        What was personal and is erased, or cannot be opened here, is shown as such.
+        """
         rows = await self._all(sql.TIMELINE, {"stream": request})
-        return [RecordedEvent(**{**row, "body": json.loads(row["body"])}) for row in rows]
+        return await revealed_events(rows, self._opened)
+
+    async def sealed_timeline(self, request: str) -> list[RecordedEvent]:
+        """Return a request's events exactly as they are recorded and signed."""
+        rows = await self._all(sql.TIMELINE, {"stream": request})
+        return sealed_events(rows)
 
     async def put_content(self, data: bytes, media_type: str) -> str:
         """Store bytes under their SHA-256 and return it in hex; the first media type stays.
@@ -199,22 +231,25 @@ class PostgresLedger(Session):
                 "after": after,
             },
         )
-        return [RequestRow(**row) for row in rows]
+        return [RequestRow(**row) for row in await revealed_rows(rows, REQUEST, self._opened)]
 
     async def request(self, request_id: str) -> RequestRow | None:
         """Return one request's row, or None when the ledger does not know it."""
         rows = await self._all(sql.REQUEST, {"request": request_id})
-        return RequestRow(**rows[0]) if rows else None
+        shown = await revealed_rows(rows, REQUEST, self._opened)
+        return RequestRow(**shown[0]) if shown else None
 
     async def assignments(self, requests: Sequence[str]) -> list[AssignmentRow]:
         """Return whom these requests wait for, in the order the events named them."""
         rows = await self._all(sql.ASSIGNMENTS, {"requests": list(requests)})
-        return [AssignmentRow(**row) for row in rows]
+        shown = await revealed_rows(rows, ASSIGNMENT, self._opened)
+        return [AssignmentRow(**row) for row in shown]
 
     async def reviews(self, request_id: str) -> list[ReviewRow]:
         """Return the verdicts on a request, in the order they were recorded."""
         rows = await self._all(sql.REVIEWS, {"request": request_id})
-        return [ReviewRow(**row) for row in rows]
+        shown = await revealed_rows(rows, REVIEW, self._opened)
+        return [ReviewRow(**row) for row in shown]
 
     async def published(self, slug: str) -> PublicationRow | None:
         """Return what stands under a slug now: the newest publication that is done, if any.

@@ -29,7 +29,7 @@ select encode(r.event_id, 'hex') as event_id, r.stream_seq, r.seq, encode(r.leaf
        r.recorded, clock_timestamp() - r.recorded as age, e.kind, e.occurred, e.body, e.signature,
        e.signing_key, e.anchor, e.retention_class
   from audit.receipt r
-  left join audit.recorded_event e on e.seq = r.seq
+  left join audit.known_event e on e.seq = r.seq
  where r.stream = %(stream)s and r.stream_seq > %(after)s
  order by r.stream_seq
  limit %(limit)s
@@ -81,6 +81,11 @@ union all
 select 'delete', permit_id, request, digest, state, clock_timestamp() - began_at, '{}'
   from effect.deletion
  where request = %(request)s or permit_id = any(%(permits)s::text[])
+union all
+select 'erase', permit_id, request, digest, state, clock_timestamp() - began_at,
+       jsonb_build_object('subject', subject)
+  from effect.erasure
+ where request = %(request)s or permit_id = any(%(permits)s::text[])
 order by effect, permit
 """
 
@@ -125,6 +130,7 @@ select d.effect, d.permit, d.request
         union all select 'export', permit_id, request from effect.export
         union all select 'access', permit_id, request from effect.access_grant
         union all select 'delete', permit_id, request from effect.deletion
+        union all select 'erase', permit_id, request from effect.erasure
        ) as d (effect, permit, request)
  where d.permit > %(after)s
    and not exists (select from effect.permit p
@@ -143,5 +149,7 @@ select permit_id from effect.permit
 """
 
 PRUNED = """
-select body from audit.recorded_event where kind = 'system:partition:pruned' order by seq
+select body from audit.known_event
+ where kind = 'system:partition:pruned' and body is not null
+ order by seq
 """

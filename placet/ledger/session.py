@@ -1,6 +1,6 @@
 """What every part of the ledger's adapter stands on: connections, transactions, appending."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, LiteralString
 
@@ -11,6 +11,7 @@ from placet.db import Pool, translated_errors
 from placet.domain.ledger import LedgerEvent, Receipt
 from placet.ledger import sql
 from placet.ledger.encoding import Encoder, anchor_of
+from placet.personal.sealing import SEALED, Ciphertext
 
 
 class Session:
@@ -40,6 +41,17 @@ class Session:
             for row in await self._all(sql.NEWEST_CHECKPOINT, {}):
                 self._encoder.anchor = anchor_of(row["tree_size"], row["root"])
         return self._encoder.batch(events)
+
+    async def _opened(self, tokens: Iterable[str]) -> dict[str, Mapping[str, Any] | str]:
+        """Return what tokens (digests in hex) stand for, by path, or what to show instead."""
+        digests = [bytes.fromhex(token) for token in dict.fromkeys(tokens)]
+        if not digests:
+            return {}
+        rows = await self._all(sql.PERSONAL, {"digests": digests})
+        vault = self._encoder.vault
+        if vault is None:
+            return {row["digest"].hex(): SEALED for row in rows}
+        return vault.open(Ciphertext(**row) for row in rows)
 
     async def _all(self, query: LiteralString, values: Mapping[str, Any]) -> list[DictRow]:
         async with self._statement() as connection:

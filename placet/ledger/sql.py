@@ -57,9 +57,15 @@ select encode(event_id, 'hex') as event_id, seq, stream, stream_seq, kind, occur
        encode(leaf, 'hex') as leaf, body, coalesce(signature, '') as signature,
        coalesce(signing_key, '') as signing_key, coalesce(anchor, '') as anchor,
        coalesce(retention_class, '') as retention_class
-  from audit.recorded_event
+  from audit.known_event
  where stream = %(stream)s
  order by stream_seq
+"""
+
+PERSONAL = """
+select digest, subject, key_id, ciphertext
+  from audit.pii
+ where digest = any(%(digests)s::bytea[])
 """
 
 PUT_CONTENT = "select encode(content.put(%(data)s::bytea, %(media_type)s), 'hex') as digest"
@@ -103,7 +109,7 @@ select request, pipeline, revision, digest, title, requester_id, requester_name,
 """
 
 ASSIGNMENTS = """
-select request, person, name, group_name as "group", on_behalf_of
+select request, place, person, name, group_name as "group", on_behalf_of
   from inbox.assignment
  where request = any(%(requests)s::text[])
  order by request, place

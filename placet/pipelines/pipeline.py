@@ -13,6 +13,7 @@ from placet.deleting.selection import Frozen
 from placet.domain.access_roles import RoleCatalogue
 from placet.domain.base import Model
 from placet.domain.catalogue import Catalogue, Entry
+from placet.domain.erasure import Concern
 from placet.domain.errors import UnavailableError
 from placet.domain.facts import FactKind, Facts
 from placet.domain.filters import Filter
@@ -56,6 +57,10 @@ class Records(Protocol):
 
     async def open_grants(self, of: Membership) -> list[GrantRow]:
         """Return the grants of a role for an account that are not over, the oldest first."""
+        ...
+
+    async def concern(self, subject: str) -> Concern:
+        """Return what is recorded about somebody."""
         ...
 
 

@@ -128,4 +128,5 @@ def test_every_table_but_what_may_be_deleted_has_its_trigger_always_on(
                 where t.tgrelid = c.oid and t.tgenabled = 'A' and t.tgtype & 32 <> 0)
         """
     )
-    assert rows.fetchall() == [("pii",), ("step",)]
+    # Of a hold only its events are the ledger; `take_hold` keeps what they come to.
+    assert {name for (name,) in rows} == {"pii", "step", "hold"}

@@ -7,10 +7,13 @@ import pytest
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 
-from placet.ledger import PostgresLedger
+from placet.ledger import PostgresLedger, open_pool
 from placet.local.stack import LocalStack
+from placet.personal.vault import open_vault
 from tests.access.listed import VARIABLE, policies_for
 from tests.access.staff import Staff, staff_of
+from tests.conftest import Database
+from tests.support.personal import Declared
 from tests.support.postgres import Cluster
 from tests.support.stories import judged
 from tests.workflows.office import Office
@@ -28,6 +31,15 @@ async def temporal_address(tmp_path_factory: pytest.TempPathFactory) -> AsyncIte
 async def client(temporal_address: str) -> Client:
     """Connect to Temporal."""
     return await Client.connect(temporal_address, data_converter=pydantic_data_converter)
+
+
+@pytest.fixture
+async def ledger(database: Database, tmp_path: Path) -> AsyncIterator[PostgresLedger]:
+    """Give a ledger that seals what is personal: no workflow may see any of that."""
+    encoder = Declared(vault=open_vault(tmp_path / "keys"))
+    async with open_pool(database.app_url) as pool:
+        yield PostgresLedger(pool, encoder)
+    assert encoder.undeclared == set()
 
 
 @pytest.fixture

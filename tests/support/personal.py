@@ -1,0 +1,28 @@
+"""Watches what events hold: of each text somebody has said whether it is personal."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from placet.domain.ledger import LedgerEvent
+from placet.ledger.encoding import Encoder
+from placet.personal.paths import undeclared
+
+
+class Declared(Encoder):
+    """Writes events, and notes what is in them and stands in no table.
+
+    Attributes:
+        undeclared: Kinds with the names of fields in their data.
+    """
+
+    undeclared: set[tuple[str, str]]
+
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self.undeclared = set()
+
+    def batch(self, events: Sequence[LedgerEvent]) -> dict[str, Any]:
+        """Note what is undeclared, and write the events."""
+        for event in events:
+            self.undeclared |= {(event.kind, name) for name in undeclared(event)}
+        return super().batch(events)
