@@ -175,8 +175,9 @@ async def main(rounds: int) -> None:
             with psycopg.connect(url) as connection:
                 # So that events have an anchor.
                 connection.execute(
-                    "insert into audit.checkpoint (tree_size, root, note) "
-                    "values (1, sha256(''), 'for the benchmark')"
+                    "insert into audit.checkpoint "
+                    "(tree_size, root, note, frontier, cluster, after_xid, after_seq) "
+                    "values (1, sha256(''), 'for the benchmark', sha256(''), 1, '1', 1)"
                 )
             found = await asyncio.to_thread(
                 measure, url, home / "keys", rounds, lambda line: console.print(line, style="dim")

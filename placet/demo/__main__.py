@@ -14,8 +14,8 @@ from rich.console import Console
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 
-from placet.connections import app_url
-from placet.db import migrate, open_pool
+from placet.connections import app_url, event_encoder
+from placet.db import SEALER_ROLE, migrate, open_pool
 from placet.demo.company import ROOT, Company
 from placet.demo.mailbox import Mailbox, mailbox
 from placet.demo.scenes import SCENES
@@ -29,6 +29,7 @@ from placet.local.places import remove_everything
 from placet.local.stack import LocalStack
 from placet.sample import prepare
 from placet.sample.preparing import DATABASE
+from placet.settings import Settings
 
 
 def main() -> int:
@@ -73,13 +74,14 @@ async def _staged(console: Console, wanted: set[int], home: Path, box: Mailbox) 
             "PLACET_HOME": str(home),
             "PLACET_POLICIES": str(company.policies),
             "PLACET_DATABASE_URL": url,
+            "PLACET_SEALER_URL": app_url(address.database_url, SEALER_ROLE),
             "TEMPORAL_ADDRESS": address.temporal_address,
         }
         client = await Client.connect(
             address.temporal_address, data_converter=pydantic_data_converter
         )
         async with _worker(home, environment), open_pool(url) as pool:
-            ledger = PostgresLedger(pool)
+            ledger = PostgresLedger(pool, event_encoder(Settings.from_environment(environment)))
             theatre = Theatre(
                 console,
                 company,
@@ -89,6 +91,7 @@ async def _staged(console: Console, wanted: set[int], home: Path, box: Mailbox) 
                 environment=environment,
                 mailbox=box,
                 bucket=_bucket(there),
+                superuser=address.database_url,
                 shop=conninfo.make_conninfo(address.database_url, dbname=DATABASE),
             )
             for number, (title, scene) in enumerate(SCENES, start=1):

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, LiteralString
 
 from obstore.store import S3Store
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, sql
 from rich.console import Console
 from rich.rule import Rule
 from temporalio.client import Client
@@ -23,6 +23,13 @@ from placet.domain.errors import PlacetError
 from placet.domain.ledger_rows import RequestRow
 from placet.domain.vocabulary import EffectState
 from placet.ledger.postgres import PostgresLedger
+
+_UNSEALED: LiteralString = """
+select from audit.leaf l where not exists (select from audit.sealed s where s.seq = l.seq) limit 1
+"""
+_PARTITIONS: LiteralString = """
+select inhrelid::regclass::text from pg_inherits where inhparent = 'audit.event'::regclass
+"""
 
 PATIENCE = 120.0
 """How long a step may take, in seconds: a busy machine starts a program slowly."""
@@ -55,13 +62,18 @@ class Theatre:
         mailbox: Mailbox,
         bucket: S3Store,
         shop: str,
+        superuser: str,
     ) -> None:
-        """Play with these parts; ``shop`` is an administrator's connection to the sample."""
+        """Play with these parts.
+
+        ``shop`` is an administrator's connection to the sample, ``superuser`` one to the ledger.
+        """
         self.console = console
         self.company = company
         self.mailbox = mailbox
         self._bucket = bucket
         self._shop = shop
+        self._superuser = superuser
         self._client = client
         self._skipper = TimeSkipper(client)
         self._ledger = ledger
@@ -91,6 +103,31 @@ class Theatre:
         async with await AsyncConnection.connect(self._shop, autocommit=True) as connection:
             row = await (await connection.execute(question, values)).fetchone()
         return row[0] if row else None
+
+    async def sealed(self) -> None:
+        """Wait until everything that is recorded is sealed.
+
+        Raises:
+            DemoError: It is not.
+        """
+        async with await AsyncConnection.connect(self._superuser, autocommit=True) as connection:
+            try:
+                async with asyncio.timeout(PATIENCE):
+                    while True:
+                        if not await (await connection.execute(_UNSEALED)).fetchall():
+                            return
+                        await asyncio.sleep(0.1)
+            except TimeoutError:
+                raise DemoError("the ledger was not sealed; look at worker.log") from None
+
+    async def forge(self, change: LiteralString, case: str) -> int:
+        """Change the ledger as only a superuser can, its triggers off; return how many rows."""
+        async with await AsyncConnection.connect(self._superuser) as connection:
+            await connection.execute("alter table audit.event disable trigger all")
+            for (partition,) in await (await connection.execute(_PARTITIONS)).fetchall():
+                disable = sql.SQL("alter table {} disable trigger all")
+                await connection.execute(disable.format(sql.SQL(partition)))
+            return (await connection.execute(change, [case])).rowcount
 
     async def placet(self, *words: str, exits: int = 0, show: bool = False) -> str:
         """Type a command of Placet's; return what it wrote to standard output.

@@ -1,4 +1,3 @@
-import subprocess
 from collections.abc import Iterator
 
 import psycopg
@@ -11,6 +10,7 @@ from tests.ledger.raw import append_raw
 from tests.ledger.stories import event
 from tests.sealing.sealed import SealedLedger
 from tests.support.postgres import Cluster
+from tests.support.restoring import dumped, restored
 
 
 @pytest.fixture(scope="module")
@@ -34,21 +34,8 @@ def _use_up_transactions(url: str, beyond: int) -> None:
 def _restored(ledger: SealedLedger, cluster: Cluster, programs: PostgresPrograms) -> SealedLedger:
     """Dump a ledger and restore it in another cluster."""
     name = f"restored_{ledger.folder.parent.name}_{ledger.folder.name}".replace("-", "_").lower()
-    with psycopg.connect(cluster.url(), autocommit=True) as connection:
-        connection.execute(
-            psycopg.sql.SQL("create database {}").format(psycopg.sql.Identifier(name))
-        )
-    migrate(cluster.url("postgres"), passwords={}, migrations=[])
-    dump = subprocess.run(  # noqa: S603 - our own Postgres
-        [programs.directory / "pg_dump", ledger.admin_url], check=True, capture_output=True
-    )
-    subprocess.run(  # noqa: S603 - the same
-        [programs.directory / "psql", "-v", "ON_ERROR_STOP=1", "-q", cluster.url(name)],
-        input=dump.stdout,
-        check=True,
-        capture_output=True,
-    )
-    return SealedLedger(cluster.url(name), ledger.folder)
+    url = restored(dumped(ledger.admin_url, programs), name, cluster, programs)
+    return SealedLedger(url, ledger.folder)
 
 
 @pytest.mark.rule(number=11)
@@ -68,22 +55,22 @@ async def test_a_ledger_that_was_restored_in_another_cluster_goes_on_in_order(
     with psycopg.connect(sealed_ledger.admin_url) as early:
         append_raw(early, [event(request="expense-3")])
         sealed_ledger.append(3, "expense-1")
-    restored = _restored(sealed_ledger, elsewhere, postgres_programs)
+    there = _restored(sealed_ledger, elsewhere, postgres_programs)
     if numbers == "greater there":
-        _use_up_transactions(restored.admin_url, 5000)
+        _use_up_transactions(there.admin_url, 5000)
 
     with pytest.raises(SealingRefusedError, match="db migrate"):
-        await restored.sealer().once()
-    migrate(restored.admin_url, passwords={})
-    restored.append(2, "expense-1")
-    restored.append(2, "expense-3")
-    assert await restored.sealer().once() == 8
-    restored.append(1, "expense-1")
-    assert await restored.sealer().once() == 1
-    assert await restored.sealer().once() == 0
+        await there.sealer().once()
+    migrate(there.admin_url, passwords={})
+    there.append(2, "expense-1")
+    there.append(2, "expense-3")
+    assert await there.sealer().once() == 8
+    there.append(1, "expense-1")
+    assert await there.sealer().once() == 1
+    assert await there.sealer().once() == 0
 
-    restored.assert_whole(sealed=15)
-    before, after = _clusters(restored)
+    there.assert_whole(sealed=15)
+    before, after = _clusters(there)
     assert before != after
 
 

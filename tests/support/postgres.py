@@ -39,7 +39,8 @@ def installed_programs() -> list[PostgresPrograms]:
 class Cluster:
     """A Postgres server on a Unix socket, for as long as its tests run."""
 
-    def __init__(self, programs: PostgresPrograms) -> None:
+    def __init__(self, programs: PostgresPrograms, backup_of: "Cluster | None" = None) -> None:
+        """Start a new one, or a base backup of another."""
         self.programs = programs
         # Postgres refuses to run as root; a socket's path must be short.
         account = unprivileged_account()
@@ -51,9 +52,19 @@ class Cluster:
         if account:
             os.chown(self._home, account.uid, account.gid)
         self._binaries = reachable_programs(programs, self._home, account).directory
-        self._run("initdb", "--auth=trust", "--username=postgres", "--encoding=UTF8", "--locale=C",
-                  "--no-sync", f"--pgdata={self._home / 'data'}")  # fmt: skip
+        if backup_of is None:
+            self._run("initdb", "--auth=trust", "--username=postgres", "--encoding=UTF8",
+                      "--locale=C", "--no-sync", f"--pgdata={self._home / 'data'}")  # fmt: skip
+        else:
+            self._run("pg_basebackup", "--username=postgres", f"--host={backup_of.socket}",
+                      "--no-sync", "--checkpoint=fast",
+                      f"--pgdata={self._home / 'data'}")  # fmt: skip
         self.start()
+
+    @property
+    def socket(self) -> Path:
+        """Return the directory of its Unix socket."""
+        return self._home
 
     def url(self, database: str = "postgres", user: str = "postgres") -> str:
         """Return a connection string."""

@@ -1,6 +1,6 @@
 """The scenes of the demonstration, in the order in which they are played."""
 
-from placet.demo.scenes import access, delete, expense, export, publish, send
+from placet.demo.scenes import access, audit, delete, expense, export, publish, send
 
 SCENES = (
     *expense.SCENES,
@@ -9,4 +9,5 @@ SCENES = (
     *export.SCENES,
     *delete.SCENES,
     *access.SCENES,
+    *audit.SCENES,
 )
