@@ -9,6 +9,7 @@ import pytest
 from placet.cli.run import run
 from placet.connections import app_url, open_ledger
 from placet.db import SEALER_ROLE, migrate
+from placet.domain.deciding import permit_id
 from placet.ledger import PostgresLedger
 from placet.local.binaries import PostgresPrograms
 from placet.proof.findings import Code
@@ -81,7 +82,11 @@ async def _tell(ledger: PostgresLedger, request: str) -> None:
     world = World(people=people("bob"), stages=[stage("manager", group("manager", "bob"))])
     world.send("approve", "bob", reason="fine")
     policy = await ledger.put_content(b'{"name":"expense"}', "application/json")
-    names = {world.case.request_id: request, world.case.known_plan().policy.digest: policy}
+    names = {
+        world.case.request_id: request,
+        world.case.known_plan().policy.digest: policy,
+        permit_id(world.case): permit_id(world.case.model_copy(update={"request_id": request})),
+    }
     for number, event in enumerate(world.story.events):
         body = json.dumps(event.body)
         for old, new in names.items():
