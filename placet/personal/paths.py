@@ -7,7 +7,7 @@ the directory, which are pseudonyms), names of a policy's parts, digests, amount
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from enum import Enum
 from typing import Any, NamedTuple
 
@@ -148,23 +148,29 @@ def personal_values(event: LedgerEvent) -> Iterator[Personal]:
         Whose.ACTOR: actors,
         Whose.PERSON: _person(data.get("person")) or requester,
     }
-    for name in ("name", "address"):
-        yield Personal(("actor", name), actors, actor.get(name))
-    for name in ("reason", "attestation"):
-        yield Personal((name,), actors, body.get(name))
-    yield Personal(("state", "title"), requester, state.get("title"))
+    yield from _texts(actor, ("name", "address"), ("actor",), actors)
+    yield from _texts(body, ("reason", "attestation"), (), actors)
+    yield from _texts(state, ("title",), ("state",), requester)
     for part, field in (("requester", "name"), ("outcome", "reason")):
-        yield Personal(("state", part, field), requester, _object(state.get(part)).get(field))
+        yield from _texts(_object(state.get(part)), (field,), ("state", part), requester)
     waiting = body.get("waiting_for")
     for place, entry in enumerate(waiting if isinstance(waiting, list) else ()):
         told = _object(entry)
         subject = _person(told.get("person")) or nobody
-        yield Personal(("waiting_for", place, "name"), subject, told.get("name"))
+        yield from _texts(told, ("name",), ("waiting_for", place), subject)
     plain = PLAIN.get(event.kind, frozenset())
     for name, value in data.items():
         if name not in plain and _says_something(value):
             subject = subjects[PERSONAL.get(name, Whose.REQUESTER)]
             yield Personal(("data", name), subject, value)
+
+
+def _texts(
+    holder: Mapping[str, Any], names: Iterable[str], at: tuple[str | int, ...], subject: str
+) -> Iterator[Personal]:
+    for name in names:
+        if value := holder.get(name):
+            yield Personal((*at, name), subject, value)
 
 
 def undeclared(event: LedgerEvent) -> list[str]:

@@ -20,6 +20,11 @@ from placet.domain.ledger import LedgerEvent
 from placet.personal.keys import SubjectKey, SubjectKeys
 from placet.personal.paths import STRUCTURE, Personal, personal_values, subject_of_request
 
+# Made once: it takes longer to make than to use.
+_written = json.JSONEncoder(
+    allow_nan=False, ensure_ascii=False, sort_keys=True, separators=(",", ":")
+).encode
+
 TOKEN = re.compile(r"sealed:([0-9a-f]{64})")
 TOKEN_BYTES = re.compile(rb'"sealed:([0-9a-f]{64})"')
 
@@ -94,13 +99,7 @@ def seal(values: Values, subject: str, key: SubjectKey, event_id: str) -> Cipher
         InvalidInputError: It holds a number that JSON has no form for, or a text that no event may.
     """
     try:
-        plain = json.dumps(
-            {path: value for path, (_, value) in values.items()},
-            allow_nan=False,
-            ensure_ascii=False,
-            sort_keys=True,
-            separators=(",", ":"),
-        ).encode()
+        plain = _written({path: value for path, (_, value) in values.items()}).encode()
     except ValueError as error:
         told = f"an event cannot be recorded: {error}; correct the value"
         raise InvalidInputError(told) from None
