@@ -57,7 +57,9 @@ def eraser_url(settings: Settings) -> str:
     Raises:
         UnavailableError: Nothing says, and no local stack runs.
     """
-    return settings.eraser_url or _local_url(settings, ERASER_ROLE, "PLACET_ERASER_URL")
+    if settings.eraser_url is None:
+        return _local_url(settings, ERASER_ROLE, "PLACET_ERASER_URL")
+    return _with_password(settings.eraser_url, settings.eraser_password)
 
 
 def event_encoder(settings: Settings) -> Encoder:

@@ -44,6 +44,7 @@ class Settings(Model):
         sealer: Whether a worker seals too: ``on``, ``off``, or None to do so where a database to
             seal is known.
         sealer_password: The password of the sealer's login, where its URL has none.
+        eraser_password: The password of the eraser's login, where its URL has none.
         seal: The list of places that checkpoints are brought to; None for ``seal.yaml`` in
             ``policies``, if there is one.
         seal_seconds: How often what is new is sealed.
@@ -67,6 +68,7 @@ class Settings(Model):
     eraser_url: str | None = None
     sealer: str | None = Field(default=None, pattern="^(on|off)$")
     sealer_password: str | None = Field(default=None, repr=False)
+    eraser_password: str | None = Field(default=None, repr=False)
     seal: Path | None = None
     seal_seconds: float = Field(default=1.0, ge=0.05, le=3600)
     metrics: str | None = Field(default=None, pattern=r"^[0-9a-fA-F.:\[\]]+:[0-9]{1,5}$")
@@ -107,6 +109,7 @@ class Settings(Model):
             "eraser_url": env.get("PLACET_ERASER_URL") or None,
             "sealer": env.get("PLACET_SEALER") or None,
             "sealer_password": env.get("PLACET_SEALER_PASSWORD") or None,
+            "eraser_password": env.get("PLACET_ERASER_PASSWORD") or None,
             "seal": Path(env["PLACET_SEAL"]) if env.get("PLACET_SEAL") else None,
             "seal_seconds": env.get("PLACET_SEAL_SECONDS") or 1.0,
             "metrics": env.get("PLACET_METRICS") or None,

@@ -20,6 +20,7 @@ SECRETS = {
     "PLACET_ADMIN_PASSWORD",
     "PLACET_APP_PASSWORD",
     "PLACET_SEALER_PASSWORD",
+    "PLACET_ERASER_PASSWORD",
 }
 
 
@@ -144,8 +145,9 @@ def test_each_part_gets_only_its_own_password(services: dict[str, dict[str, Any]
             "PLACET_ADMIN_PASSWORD",
             "PLACET_APP_PASSWORD",
             "PLACET_SEALER_PASSWORD",
+            "PLACET_ERASER_PASSWORD",
         },
-        "worker": {"PLACET_APP_PASSWORD", "PLACET_SEALER_PASSWORD"},
+        "worker": {"PLACET_APP_PASSWORD", "PLACET_SEALER_PASSWORD", "PLACET_ERASER_PASSWORD"},
         "cli": {"PLACET_APP_PASSWORD"},
     }
 
