@@ -1,6 +1,7 @@
 """Export and verify bundles of the ledger, and tell which keys an auditor should pin."""
 
 import sys
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from json import dumps
 from pathlib import Path
@@ -68,7 +69,8 @@ def verify_bundle(path: Path, trust: Path, held: Path | None, *, json: bool) -> 
     try:
         pinned = read_trust(trust)
         note = held.read_text(encoding="utf-8") if held else None
-        report = verify(path, pinned, note, progress=progress_bar())
+        stamps = _stamps(pinned.timestamp) if pinned.timestamp else None
+        report = verify(path, pinned, note, progress=progress_bar(), stamps=stamps)
     except (UnusableError, UnicodeDecodeError) as error:
         raise InvalidInputError(str(error)) from None
     except OSError as error:
@@ -80,7 +82,22 @@ def verify_bundle(path: Path, trust: Path, held: Path | None, *, json: bool) -> 
     return Code.DIFFERS if report.findings.counts else Code.OK
 
 
-def print_trust(witnesses: list[str], quorum: int | None, *, json: bool) -> int:
+def _stamps(roots: Sequence[str]) -> Callable[[bytes, bytes], datetime]:
+    """Return what checks time-stamps by the pinned certificates."""
+    from placet.sealing.stamps import StampError, check_stamp  # noqa: PLC0415 - it is rarely wanted
+
+    def stamped(stamp: bytes, text: bytes) -> datetime:
+        try:
+            return check_stamp(stamp, text, [root.encode() for root in roots])
+        except StampError as error:
+            raise ValueError(str(error)) from None
+
+    return stamped
+
+
+def print_trust(
+    witnesses: list[str], quorum: int | None, timestamp: list[Path], *, json: bool
+) -> int:
     """Print what an auditor pins: as JSON in any case, over several lines for people."""
     settings = Settings.from_environment()
     try:
@@ -101,11 +118,23 @@ def print_trust(witnesses: list[str], quorum: int | None, *, json: bool) -> int:
         },
         "people": _people(settings),
     }
+    if timestamp:
+        told["timestamp"] = [_pem(path) for path in timestamp]
     if json:
         as_json(told)
     else:
         out(dumps(told, indent=2))
     return Code.OK
+
+
+def _pem(path: Path) -> str:
+    try:
+        text = path.read_text(encoding="ascii")
+    except (OSError, UnicodeDecodeError):
+        text = ""
+    if "BEGIN CERTIFICATE" not in text:
+        raise InvalidInputError(f"{path} is no certificate in PEM; ask the authority for it")
+    return text
 
 
 def _public(path: Path, name: str) -> str:

@@ -43,6 +43,7 @@ class Code(StrEnum):
     WITNESS_MISSING = "witness-missing"
     ROOT_DIFFERS = "root-differs"
     PROOF_FALSE = "proof-false"
+    STAMP_FALSE = "stamp-false"
     HELD_ROLLBACK = "held-rollback"
     HELD_FORK = "held-fork"
     HELD_UNPROVED = "held-unproved"

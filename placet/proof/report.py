@@ -35,6 +35,8 @@ def proved(report: Report) -> list[str]:
         f"the witness {name} had seen this tree at {_utc(time * _MICRO)}"
         for name, time in newest.witnesses.items()
     )
+    if report.stamped is not None:
+        told.append(f"a time-stamp authority had seen it at {report.stamped:%Y-%m-%d %H:%M:%S} UTC")
     if report.held is not None:
         told.append(f"nothing has changed in the first {report.held} events since the held note")
     return told
@@ -68,7 +70,7 @@ def _unproved(report: Report, trust: Trust) -> Iterator[str]:
     ):
         if count:
             yield f"{count} {told}"
-    if STAMP in bundle.files:
+    if STAMP in bundle.files and report.stamped is None:
         yield "the time stamp in stamp.tsr was not looked at"
     yield "that an event was never recorded at all cannot be seen here"
 

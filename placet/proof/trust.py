@@ -25,6 +25,7 @@ class Trust(NamedTuple):
         quorum: How many of them must have cosigned the newest checkpoint.
         people: Public keys (32 bytes) that sign decisions, by the person's id and the key's.
         unsigned_before: Events at positions before this one may be without a signature.
+        timestamp: Certificates, in PEM, that a time-stamp authority's must lead to.
     """
 
     origin: str
@@ -34,6 +35,7 @@ class Trust(NamedTuple):
     quorum: int
     people: dict[str, dict[str, bytes]]
     unsigned_before: int
+    timestamp: tuple[str, ...] = ()
 
 
 def read_trust(path: Path) -> Trust:
@@ -54,6 +56,7 @@ def read_trust(path: Path) -> Trust:
             quorum=_one(witnesses["quorum"], int),
             people={who: _people(keys) for who, keys in told.get("people", {}).items()},
             unsigned_before=_one(told.get("unsigned_before", 0), int),
+            timestamp=tuple(_one(each, str) for each in told.get("timestamp", ())),
         )
     except OSError as error:
         raise UnusableError(f"{path}: {error.strerror}; name the file of pinned keys") from None

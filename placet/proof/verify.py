@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import ExitStack
+from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -14,6 +15,7 @@ from .bundle import (
     CHECKPOINTS,
     EVENTS,
     PERSONAL,
+    STAMP,
     Bundle,
     check_files,
     lines,
@@ -22,7 +24,7 @@ from .bundle import (
 )
 from .checkpoints import Cosigned, Timetable, read_note
 from .events import Checked, check_events
-from .findings import Code, Finding, Findings, UnusableError
+from .findings import Code, Finding, Findings, UnusableError, shown
 from .lines import position_of
 from .order import Order
 from .proofs import Paths, WholeTree
@@ -37,9 +39,11 @@ AHEAD = 4
 
 _MAX_ROWS = 100_000
 _MAX_NOTE = 64 * 1024
+_MAX_STAMP = 64 * 1024
 
 Examined = tuple[list[Checked], list[Finding]]
 Progress = Callable[[int, int], None]
+Stamps = Callable[[bytes, bytes], datetime]
 
 
 class Judge(Protocol):
@@ -83,6 +87,8 @@ class Report(NamedTuple):
         seen: How many events could be read.
         held: The size of the tree in the note that the auditor held; None without one.
         unjudged: How many requests' stories could not be judged.
+        stamped: What the newest checkpoint's time-stamp says; None when nobody looked, or it is
+            false.
     """
 
     bundle: Bundle
@@ -92,6 +98,7 @@ class Report(NamedTuple):
     seen: int
     held: int | None
     unjudged: int
+    stamped: datetime | None = None
 
 
 def verify(  # noqa: PLR0913 - what is to be verified, by what, and how
@@ -102,6 +109,7 @@ def verify(  # noqa: PLR0913 - what is to be verified, by what, and how
     progress: Progress | None = None,
     judges: Iterable[Callable[[int], Judge]] | None = None,
     processes: int | None = None,
+    stamps: Stamps | None = None,
 ) -> Report:
     """Verify a bundle.
 
@@ -112,6 +120,8 @@ def verify(  # noqa: PLR0913 - what is to be verified, by what, and how
         progress: Is told now and then how many events of how many are done.
         judges: Who else looks at every event, in its order; :data:`JUDGES` by default.
         processes: How many look at events at once; as many as there are processors by default.
+        stamps: Returns when a stamp was made for exactly a text, or raises ValueError; without it
+            time-stamps are not looked at, as reading them takes more than this program has.
 
     Raises:
         UnusableError: It is no bundle, or the held note is none of this log.
@@ -150,9 +160,25 @@ def verify(  # noqa: PLR0913 - what is to be verified, by what, and how
     if seen != bundle.events:
         told = f"it should hold {bundle.events} events, {seen} can be read"
         findings.add([Finding(Code.BUNDLE_DIFFERS, EVENTS, told)])
+    stamped = _stamped(bundle, newest, stamps, findings) if stamps else None
     unjudged = len(set[str]().union(*(judge.unjudged for judge in sitting)))
     size = kept.checkpoint.size if kept else None
-    return Report(bundle, findings, newest, order, seen, size, unjudged)
+    return Report(bundle, findings, newest, order, seen, size, unjudged, stamped)
+
+
+def _stamped(
+    bundle: Bundle, newest: Cosigned | None, stamps: Stamps, findings: Findings
+) -> datetime | None:
+    """Return when the newest checkpoint was stamped."""
+    if newest is None or STAMP not in bundle.files:
+        return None
+    with bundle.open(STAMP) as stream:
+        stamp = stream.read(_MAX_STAMP)
+    try:
+        return stamps(stamp, newest.checkpoint.text.encode())
+    except ValueError as error:
+        findings.add([Finding(Code.STAMP_FALSE, STAMP, shown(error))])
+        return None
 
 
 def _held(text: str, trust: Trust) -> Cosigned:

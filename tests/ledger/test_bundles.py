@@ -7,17 +7,19 @@ from typing import Any
 
 import psycopg
 import pytest
+from rfc3161_client import HashAlgorithm, TimestampRequestBuilder
 
 from placet.cli.run import run
 from placet.connections import open_ledger
 from placet.ledger import PostgresLedger
-from placet.proof.note import COSIGNATURE, public_key
+from placet.proof.note import COSIGNATURE, parse_note, public_key
 from placet.settings import Settings
 from placet.signing import LOG_FILE, open_signer
 from tests.conftest import Database
 from tests.ledger.stories import event, state, submitted
 from tests.support.ledgers import private_key
 from tests.support.sealed import WITNESS, seal
+from tests.support.tsa import Tsa, authority, stamper
 
 ORIGIN = "example.com/ledger"
 WITNESS_KEY = private_key("witness")
@@ -116,6 +118,32 @@ async def test_a_ledger_is_exported_and_verified(
     told = capsys.readouterr().out
     assert told.startswith("VERIFIED\n")
     assert WITNESS in told
+
+
+@pytest.mark.rule(number=11)
+async def test_a_time_stamp_is_verified_by_the_pinned_certificates(
+    office: Office, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root, stranger = authority(), authority("Another root")
+    await office.tell("expense-1")
+    text = parse_note(office.seal()).text.encode()
+    asked = TimestampRequestBuilder().data(text).hash_algorithm(HashAlgorithm.SHA256).build()
+    with psycopg.connect(office.admin_url) as connection:
+        connection.execute(
+            "insert into audit.stamp (tree_size, authority, token)"
+            " select tree_size, 'https://stamps.example', %s from audit.checkpoint",
+            [Tsa(stamper(root)).answer(asked.as_bytes())],
+        )
+    bundle = office.export("bundle")
+    for pinned, code, told in ((root, 0, "2026-11-28 12:00:00"), (stranger, 11, "stamp-false")):
+        certificate = office.path / "root.pem"
+        certificate.write_bytes(pinned.pem)
+        capsys.readouterr()
+        pin = ("--witness", PINNED_WITNESS, "--timestamp", str(certificate))
+        assert run(["audit", "trust", *pin]) == 0
+        office.trust().write_text(capsys.readouterr().out, encoding="utf-8")
+        assert office.verify(bundle) == code
+        assert told in capsys.readouterr().out
 
 
 async def test_what_is_not_sealed_is_not_in_the_bundle(

@@ -44,6 +44,14 @@ Quorum = Annotated[
     int | None,
     typer.Option("--quorum", metavar="N", min=0, help="How many witnesses are demanded; else all."),
 ]
+Timestamp = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--timestamp",
+        metavar="FILE",
+        help="A certificate, in PEM, of a time-stamp authority; may be said again.",
+    ),
+]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -102,7 +110,12 @@ def verify(bundle: Bundle, trust: Trust, held: Held = None, json: Json = False) 
     return verify_bundle(bundle, trust, held, json=json)
 
 
-def trust(witness: Witness = None, quorum: Quorum = None, json: Json = False) -> int:
+def trust(
+    witness: Witness = None,
+    quorum: Quorum = None,
+    timestamp: Timestamp = None,
+    json: Json = False,
+) -> int:
     """Print the public keys of this ledger, for an auditor to keep in a file.
 
     The keys are those in PLACET_KEYS, and those of the people in the directory. An auditor who
@@ -110,4 +123,4 @@ def trust(witness: Witness = None, quorum: Quorum = None, json: Json = False) ->
     """
     from placet.cli.auditing import print_trust
 
-    return print_trust(witness or [], quorum, json=json)
+    return print_trust(witness or [], quorum, timestamp or [], json=json)
