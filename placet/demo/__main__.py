@@ -5,7 +5,7 @@ import os
 import sys
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 from obstore.store import S3Store
@@ -18,6 +18,7 @@ from placet.connections import app_url, event_encoder
 from placet.db import SEALER_ROLE, migrate, open_pool
 from placet.demo.company import ROOT, Company
 from placet.demo.mailbox import Mailbox, mailbox
+from placet.demo.neighbour import neighbour
 from placet.demo.scenes import SCENES
 from placet.demo.storage import BUCKET, Storage, storage
 from placet.demo.theatre import Theatre
@@ -29,7 +30,8 @@ from placet.local.places import remove_everything
 from placet.local.stack import LocalStack
 from placet.sample import prepare
 from placet.sample.preparing import DATABASE
-from placet.settings import Settings
+from placet.settings import LEDGER_NAME, Settings
+from placet.signing import LOG_FILE, open_signer
 
 
 def main() -> int:
@@ -60,11 +62,15 @@ async def _staged(console: Console, wanted: set[int], home: Path, box: Mailbox) 
     async with (
         LocalStack(home, time_skipping=True) as address,
         storage(home / "storage") as there,
+        AsyncExitStack() as stack,
     ):
         url = app_url(address.database_url)
         await asyncio.to_thread(migrate, address.database_url)
         sample = await asyncio.to_thread(prepare, address.database_url)
         company = Company(home)
+        log = open_signer(home / "keys" / LOG_FILE, LEDGER_NAME)
+        witness = await stack.enter_async_context(neighbour(home / "neighbour", log.key))
+        witness.witnesses(company.policies)
         company.publish_to(there.endpoint, BUCKET)
         environment = {
             **sample,
@@ -90,6 +96,7 @@ async def _staged(console: Console, wanted: set[int], home: Path, box: Mailbox) 
                 temporal=find_temporal(),
                 environment=environment,
                 mailbox=box,
+                witness=witness.key,
                 bucket=_bucket(there),
                 superuser=address.database_url,
                 shop=conninfo.make_conninfo(address.database_url, dbname=DATABASE),

@@ -25,7 +25,11 @@ from placet.domain.vocabulary import EffectState
 from placet.ledger.postgres import PostgresLedger
 
 _UNSEALED: LiteralString = """
-select from audit.leaf l where not exists (select from audit.sealed s where s.seq = l.seq) limit 1
+select from audit.leaf l where not exists (select from audit.sealed s where s.seq = l.seq)
+union all
+select from (select max(tree_size) as size from audit.checkpoint) newest
+ where not exists (select from audit.cosignature c where c.tree_size = newest.size)
+limit 1
 """
 _PARTITIONS: LiteralString = """
 select inhrelid::regclass::text from pg_inherits where inhparent = 'audit.event'::regclass
@@ -48,6 +52,7 @@ class Theatre:
         company: Its people, policies and requests.
         console: Where the narration goes.
         mailbox: The mail server.
+        witness: The public key of the ledger's witness.
     """
 
     def __init__(  # noqa: PLR0913 - the parts of a running service
@@ -60,6 +65,7 @@ class Theatre:
         temporal: Path,
         environment: Mapping[str, str],
         mailbox: Mailbox,
+        witness: str,
         bucket: S3Store,
         shop: str,
         superuser: str,
@@ -71,6 +77,7 @@ class Theatre:
         self.console = console
         self.company = company
         self.mailbox = mailbox
+        self.witness = witness
         self._bucket = bucket
         self._shop = shop
         self._superuser = superuser
@@ -105,7 +112,7 @@ class Theatre:
         return row[0] if row else None
 
     async def sealed(self) -> None:
-        """Wait until everything that is recorded is sealed.
+        """Wait until everything that is recorded is sealed, and a witness has cosigned it.
 
         Raises:
             DemoError: It is not.
@@ -118,7 +125,7 @@ class Theatre:
                             return
                         await asyncio.sleep(0.1)
             except TimeoutError:
-                raise DemoError("the ledger was not sealed; look at worker.log") from None
+                raise DemoError("the ledger was not sealed or witnessed; see worker.log") from None
 
     async def forge(self, change: LiteralString, case: str) -> int:
         """Change the ledger as only a superuser can, its triggers off; return how many rows."""

@@ -21,9 +21,11 @@ async def verified(t: Theatre) -> None:
     await t.placet("approve", case, "--as", "bob@example.com", "--reason", "within budget")
     await t.outcome(case, "approved by people")
     await t.sealed()
-    t.say("The auditor pins the ledger's public keys once, outside of anybody's reach.")
+    t.say("Whatever stands in the ledger is what Temporal and the payments say, and nothing else.")
+    await t.placet("audit", "reconcile", show=True)
+    t.say("The auditor pins the ledger's public keys and the witness's once, and keeps them.")
     trust, bundle = t.company.home / "trust.json", t.company.home / "bundle"
-    trust.write_text(await t.placet("audit", "trust"), encoding="utf-8")
+    trust.write_text(await t.placet("audit", "trust", "--witness", t.witness), encoding="utf-8")
     t.say("Then a bundle of files is verified without a database, and without trusting anybody.")
     await t.placet("audit", "export", "--out", str(bundle))
     await t.placet("audit", "verify", str(bundle), "--trust", str(trust), show=True)
