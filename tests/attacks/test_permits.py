@@ -16,6 +16,7 @@ from placet.domain.ledger_rows import PaymentEntry
 from placet.domain.orders import EffectOrder
 from placet.ledger import PostgresLedger
 from placet.payments.spool import Spool
+from placet.proof.breaches import Breach
 from tests.conftest import Database
 from tests.ledger.raw import append_raw
 from tests.ledger.stories import OTHER_DIGEST, permit_consumed, permit_issued
@@ -194,6 +195,7 @@ async def test_a_permit_that_somebody_else_has_used_pays_nothing_and_the_case_sa
     closed_office: Office,
 ) -> None:
     office = closed_office
+    office.breaches = {Breach.STORY_UNREADABLE}
     office.writes_to = Grabbed(
         office.ledger, amount=Decimal("9120.00"), creditor_iban="DE02120300000000202051"
     )
@@ -211,6 +213,7 @@ async def test_a_permit_that_somebody_else_has_used_up_pays_nothing(
     closed_office: Office,
 ) -> None:
     office = closed_office
+    office.breaches = {Breach.STORY_UNREADABLE}
 
     class UsedUp(Grabbed):
         """Consumes the permit and pays nothing with it."""

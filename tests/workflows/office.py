@@ -134,7 +134,11 @@ def a_deletion(**changes: Any) -> dict[str, Any]:
 
 
 class Office:
-    """Starts cases and acts in them."""
+    """Starts cases and acts in them.
+
+    Attributes:
+        breaches: The rules that the test breaks; the stories that are left break no others.
+    """
 
     def __init__(
         self,
@@ -149,6 +153,7 @@ class Office:
         self.ledger = ledger
         self.writes_to: Any = ledger
         self.skipper = TimeSkipper(client)
+        self.breaches: set[str] = set()
         self.mail = Mailbox()
         self.notifier: Notifier = self.mail
         self.people = People(load_directory(POLICIES / "directory.yaml"))
