@@ -33,12 +33,29 @@ def marked_tests(folder: Path = TESTS) -> list[Marked]:
 def _in_file(path: Path, folder: Path) -> Iterator[Marked]:
     name = path.relative_to(folder.parent).as_posix()
     tree = ast.parse(path.read_text(encoding="utf-8"))
+    of_all = [
+        mark for statement in tree.body for mark in _of_module(statement) if _names_rule(mark)
+    ]
     for function in ast.walk(tree):
         if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
-            for decorator in function.decorator_list:
-                target = decorator.func if isinstance(decorator, ast.Call) else decorator
-                if ast.unparse(target) == "pytest.mark.rule":
-                    yield Marked(_number(decorator, name), name, function.name)
+            marks = list(filter(_names_rule, function.decorator_list))
+            if function.name.startswith("test_"):
+                marks += of_all
+            for mark in marks:
+                yield Marked(_number(mark, name), name, function.name)
+
+
+def _of_module(statement: ast.stmt) -> list[ast.expr]:
+    """Return the marks that a module gives to all its tests, as ``pytestmark = …``."""
+    if not isinstance(statement, ast.Assign) or ast.unparse(statement.targets[0]) != "pytestmark":
+        return []
+    value = statement.value
+    return value.elts if isinstance(value, ast.List | ast.Tuple) else [value]
+
+
+def _names_rule(mark: ast.expr) -> bool:
+    target = mark.func if isinstance(mark, ast.Call) else mark
+    return ast.unparse(target) == "pytest.mark.rule"
 
 
 def _number(decorator: ast.expr, name: str) -> int:

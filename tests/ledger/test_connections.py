@@ -119,7 +119,6 @@ async def test_content_that_was_never_stored_is_not_found(
 async def test_erased_content_is_not_found(ledger: PostgresLedger, database: Database) -> None:
     digest = await ledger.put_content(b"receipt", "application/pdf")
     with psycopg.connect(database.admin_url) as connection:
-        connection.execute("set role placet_eraser")
         connection.execute("delete from content.blob where media_type = 'application/pdf'")
 
     with pytest.raises(NotFoundError, match="erased"):

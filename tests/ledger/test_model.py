@@ -71,6 +71,9 @@ class Model:
         Of several faults the ledger may name any one.
         """
         found: set[type[PlacetError]] = set()
+        first = {told.event_id: told for told in reversed(batch)}
+        if any(first[told.event_id] != told for told in batch):
+            found.add(ConflictError)
         trial = self.copy()
         for told in batch:
             try:

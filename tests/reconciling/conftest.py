@@ -2,6 +2,7 @@
 
 import secrets
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from google.protobuf.duration_pb2 import Duration
@@ -9,15 +10,16 @@ from temporalio.api.workflowservice.v1 import RegisterNamespaceRequest
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 
+from placet.ledger import PostgresLedger
 from tests.cli.conftest import nowhere
 from tests.cli.conftest import office as service
 from tests.conftest import Database
 from tests.reconciling.auditor import Auditor
 from tests.support.waiting import eventually
-from tests.workflows.conftest import closed_office, office, temporal_address
+from tests.workflows.conftest import office, temporal_address
 from tests.workflows.office import Office
 
-__all__ = ["closed_office", "nowhere", "office", "service", "temporal_address"]
+__all__ = ["nowhere", "office", "service", "temporal_address"]
 
 RETENTION = timedelta(days=1)
 
@@ -26,6 +28,12 @@ RETENTION = timedelta(days=1)
 async def client(temporal_address: str) -> Client:
     """Connect to a namespace in which nothing has happened."""
     return await fresh_namespace(temporal_address)
+
+
+@pytest.fixture
+def closed_office(client: Client, ledger: PostgresLedger, tmp_path: Path) -> Office:
+    """Give an office whose stories nobody judges by the rules: many are forged here."""
+    return Office(client, ledger, tmp_path)
 
 
 async def fresh_namespace(address: str) -> Client:

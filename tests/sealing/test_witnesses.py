@@ -7,6 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from structlog.testing import capture_logs
 
 from placet.domain.errors import UnavailableError
 from placet.proof.note import COSIGNATURE, Note, VerifierKey, cosign, cosigned_at, public_key
@@ -169,11 +170,11 @@ FALSE = {
 @pytest.mark.rule(number=11)
 @pytest.mark.parametrize("what", FALSE)
 async def test_an_answer_that_is_no_cosignature_is_not_taken(
-    what: str, capsys: pytest.CaptureFixture[str]
+    what: str,
 ) -> None:
-    with pytest.raises(FalseCosignatureError) as caught:
+    with capture_logs() as lines, pytest.raises(FalseCosignatureError) as caught:
         await _answer(lambda _: httpx.Response(200, text=FALSE[what]))
-    logged = capsys.readouterr().out
+    logged = str(lines)
     assert "cosignature_false" in logged
     material = FALSE[what].strip().rpartition(" ")[2]
     if material:
