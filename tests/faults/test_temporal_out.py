@@ -7,7 +7,13 @@ from tests.faults.scenes import BOB
 from tests.faults.verdict import tell
 from tests.faults.world import Handle, World, no_postgres, waits_patiently, worker
 
-AWAY = {RPCStatusCode.UNAVAILABLE, RPCStatusCode.CANCELLED, RPCStatusCode.DEADLINE_EXCEEDED}
+AWAY = {
+    RPCStatusCode.UNAVAILABLE,
+    RPCStatusCode.CANCELLED,
+    RPCStatusCode.DEADLINE_EXCEEDED,
+    # A connection that breaks in the middle of an answer is a "transport error" of no kind.
+    RPCStatusCode.UNKNOWN,
+}
 
 
 async def restart_temporal(world: World) -> None:
