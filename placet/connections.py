@@ -48,7 +48,7 @@ def sealer_url(settings: Settings) -> str:
     """
     if settings.sealer_url is None:
         return _local_url(settings, SEALER_ROLE, "PLACET_SEALER_URL")
-    return _with_password(settings.sealer_url, settings.sealer_password)
+    return _with_password("PLACET_SEALER_URL", settings.sealer_url, settings.sealer_password)
 
 
 def eraser_url(settings: Settings) -> str:
@@ -59,7 +59,7 @@ def eraser_url(settings: Settings) -> str:
     """
     if settings.eraser_url is None:
         return _local_url(settings, ERASER_ROLE, "PLACET_ERASER_URL")
-    return _with_password(settings.eraser_url, settings.eraser_password)
+    return _with_password("PLACET_ERASER_URL", settings.eraser_url, settings.eraser_password)
 
 
 def event_encoder(settings: Settings) -> Encoder:
@@ -73,12 +73,12 @@ def event_encoder(settings: Settings) -> Encoder:
     return Encoder(signer, open_vault(settings.keys))
 
 
-def _with_password(url: str, password: str | None) -> str:
+def _with_password(variable: str, url: str, password: str | None) -> str:
     """Return ``url`` with a password, unless it has one.
 
     libpq's PGPASSWORD is one for all logins; a process that uses two needs one beside it.
     """
-    told = conninfo.conninfo_to_dict(checked_url(url))
+    told = conninfo.conninfo_to_dict(checked_url(url, variable))
     if password is None or told.get("password"):
         return url
     return conninfo.make_conninfo(url, password=password)

@@ -13,6 +13,8 @@ from typing import Any, TextIO
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from placet.domain.errors import InvalidInputError
+
 HIDDEN = "(hidden)"
 
 _SECRET = re.compile(
@@ -26,6 +28,7 @@ _UNSAFE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\u2028\u2029\ud800-\udfff]"
 )
 _DEEPEST = 6
+_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 
 def configure(*, level: str = "INFO", stream: TextIO | None = None) -> None:
@@ -34,7 +37,12 @@ def configure(*, level: str = "INFO", stream: TextIO | None = None) -> None:
     Args:
         level: From which level on.
         stream: Where to; the standard error output when None.
+
+    Raises:
+        InvalidInputError: There is no such level.
     """
+    if level not in _LEVELS:
+        raise InvalidInputError(f"{level[:20]!r} is no level of logs; write {', '.join(_LEVELS)}")
     out = sys.stderr if stream is None else stream
     person = out.isatty()
     shared: list[Processor] = [

@@ -9,7 +9,7 @@ from placet.settings import Settings
 
 
 class SealerGauges:
-    """The sealer's figures. Those of a sealer that stands by are not kept up to date."""
+    """The sealer's figures, also of one that stands by."""
 
     def __init__(self, meter: MetricMeter) -> None:
         """Make the gauges."""

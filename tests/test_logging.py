@@ -11,6 +11,7 @@ import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
+from placet.domain.errors import InvalidInputError
 from placet.logging import HIDDEN, clean, configure
 
 
@@ -112,3 +113,9 @@ def test_a_terminal_gets_lines_for_people_that_nobody_can_forge() -> None:
 @given(st.text())
 def test_clean_text_is_obeyed_by_no_terminal(text: str) -> None:
     assert not any((ord(c) < 32 and c not in "\n\t") or 0x7F <= ord(c) < 0xA0 for c in clean(text))
+
+
+@pytest.mark.parametrize("level", ["LOUD", "info", ""])
+def test_a_level_that_there_is_not_is_refused_with_those_there_are(level: str) -> None:
+    with pytest.raises(InvalidInputError, match="DEBUG, INFO, WARNING, ERROR"):
+        configure(level=level)

@@ -22,6 +22,7 @@ from placet.proof.report import as_json as report_as_json
 from placet.proof.report import as_text
 from placet.proof.trust import read_trust
 from placet.proof.verify import verify
+from placet.sealing.keys import open_log_keys
 from placet.settings import Settings
 from placet.signing import LOG_FILE, WRITER_FILE, open_signer
 
@@ -110,7 +111,7 @@ def print_trust(
         raise InvalidInputError(f"{quorum} of {len(keys)} witnesses cannot be; correct --quorum")
     name = settings.ledger_name
     told: dict[str, Any] = {
-        "log": {"origin": name, "keys": [_public(settings.keys / LOG_FILE, name)]},
+        "log": {"origin": name, "keys": _log_keys(settings)},
         "writers": [_public(settings.keys / WRITER_FILE, f"{name}/writer")],
         "witnesses": {
             "keys": [str(key) for key in keys],
@@ -137,13 +138,23 @@ def _pem(path: Path) -> str:
     return text
 
 
+def _log_keys(settings: Settings) -> list[str]:
+    """Return the log's key, and those before it: older checkpoints are signed by them."""
+    _require(settings.keys / LOG_FILE)
+    return [str(key) for key in open_log_keys(settings.keys, settings.ledger_name).known]
+
+
 def _public(path: Path, name: str) -> str:
+    _require(path)
+    return str(open_signer(path, name).key)
+
+
+def _require(path: Path) -> None:
     # Opening it would make a key where there is none, which nothing was ever signed with.
     if not path.exists():
         raise NotFoundError(
             f"{path} is not there yet; start a worker and the sealer, or correct PLACET_KEYS"
         )
-    return str(open_signer(path, name).key)
 
 
 def _people(settings: Settings) -> dict[str, Any]:

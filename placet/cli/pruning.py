@@ -74,8 +74,8 @@ async def prune_before(  # noqa: PLR0913 - each is another option
             say(f"{each.partition}: its tombstone is not sealed yet; type the same again later")
         else:
             out(f"{each.partition}: {each.gone:,} bodies are gone")
-    if not done and not json:
-        _tell(found, json=False)
+    if not done:
+        _tell(found, json=json)
     return Code.CONFLICT if any(each.gone is None for each in done) else Code.OK
 
 
@@ -87,9 +87,12 @@ async def _prune_all(  # noqa: PLR0913, PLR0917 - what one pruning needs
     told: Told,
     wait: float,
 ) -> AsyncIterator[Pruned]:
+    # Before a tombstone says what nobody here can do.
+    url = eraser_url(settings)
+
     @asynccontextmanager
     async def pruner() -> AsyncIterator[PostgresPruner]:
-        async with open_pool(eraser_url(settings)) as pool:
+        async with open_pool(url) as pool:
             yield PostgresPruner(pool)
 
     for each in found:

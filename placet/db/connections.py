@@ -37,6 +37,7 @@ _OWN_ERRORS: dict[str, type[PlacetError]] = {
 """Our functions raise SQLSTATEs of these families, with messages that are written for people."""
 
 _NOT_MIGRATED = {"3F000", "42P01", "42883", "42501"}
+_HELD_UP = {"57014", "55P03"}
 _UNIQUE_VIOLATION = "23505"
 
 _CONNECT_SECONDS = 3
@@ -61,8 +62,8 @@ select set_config('default_transaction_isolation', 'read committed', false),
 """A session that hangs in a transaction holds its streams' locks; the server ends it."""
 
 
-def checked_url(url: str) -> str:
-    """Return ``url`` if it is a Postgres connection string.
+def checked_url(url: str, variable: str = "PLACET_DATABASE_URL") -> str:
+    """Return ``url``, which ``variable`` holds, if it is a Postgres connection string.
 
     Raises:
         InvalidInputError: It is none. libpq's own message would repeat it with its password.
@@ -71,7 +72,7 @@ def checked_url(url: str) -> str:
         conninfo.conninfo_to_dict(url)
     except psycopg.Error:
         raise InvalidInputError(
-            "PLACET_DATABASE_URL is not a Postgres connection string: write it like "
+            f"{variable} is not a Postgres connection string: write it like "
             "postgresql://placet_app@localhost/placet, with special characters percent-encoded."
         ) from None
     return url
@@ -177,6 +178,11 @@ def _translated(error: psycopg.Error) -> PlacetError:
         return UnavailableError(
             f"The database lacks what Placet needs ({message}): run the migrations, and connect as "
             "a role that they granted access, such as placet_app."
+        )
+    if state in _HELD_UP:
+        return UnavailableError(
+            f"The ledger's database holds this up for too long ({message}): try again when what "
+            "runs there is over, such as a dump or a long report."
         )
     reason = "no free connection" if isinstance(error, PoolTimeout) else state or "no connection"
     return UnavailableError(

@@ -63,6 +63,8 @@ class Concern(Stored):
         open: Those of them, and those of others that name them, that are not at rest.
         paid: Those of theirs that have paid.
         reviews: How many verdicts they have given.
+        plain: How many events of their requests, and verdicts of theirs, are older than the sealing
+            of what is personal.
         holds: The legal holds that forbid to erase them.
         contents: Digests of what is stored of their requests, and of no other as far as is known.
         kept: Digests of what is stored of requests of theirs that are open or have paid.
@@ -74,6 +76,7 @@ class Concern(Stored):
     open: tuple[str, ...] = ()
     paid: tuple[str, ...] = ()
     reviews: int = 0
+    plain: int = 0
     holds: tuple[str, ...] = ()
     contents: tuple[Hex64, ...] = ()
     kept: tuple[Hex64, ...] = ()
@@ -81,7 +84,7 @@ class Concern(Stored):
     @property
     def nothing(self) -> bool:
         """Say whether there is nothing to erase."""
-        return not (self.events or self.requests or self.contents)
+        return not (self.events or self.requests or self.contents or self.plain)
 
     def counts(self) -> dict[str, JsonValue]:
         """Return how much there is of each, for people and policies."""
@@ -117,6 +120,12 @@ def what_stays(concern: Concern, shared: int = 0) -> Iterator[Stays]:
         what=f"events under the id {concern.subject}, without names and texts",
         why=f"they prove who approved what: {_DUTY}, and {_CLAIMS}",
     )
+    if concern.plain:
+        yield Stays(
+            what=f"{_count(concern.plain, 'event')} with names and texts, older than their sealing",
+            why="what is recorded cannot be changed, as it proves who approved what: "
+            f"{_DUTY}; prune them when they are old enough",
+        )
     if concern.paid:
         yield Stays(
             what=f"payments of {_count(len(concern.paid), 'request')}, with their requests and "

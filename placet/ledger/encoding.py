@@ -45,14 +45,19 @@ class Encoder:
         self._anchored_at = now
         return True
 
-    def batch(self, events: Sequence[LedgerEvent]) -> dict[str, Any]:
+    def batch(self, events: Sequence[LedgerEvent], *, at_once: bool = False) -> dict[str, Any]:
         """Return the arguments of ``audit.append()`` by their names.
 
+        Args:
+            events: As they were told.
+            at_once: Whether to do without the disk.
+
         Raises:
+            KeyNotAtHandError: It cannot be done without.
             InvalidInputError: An event has no canonical form, or is too large.
             UnavailableError: A key of personal data can be neither read nor made now.
         """
-        sealed = [self._sealed(event) for event in events]
+        sealed = [self._sealed(event, at_once=at_once) for event in events]
         bodies = [body for body, _ in sealed]
         personal = [row for _, rows in sealed for row in rows]
         signer = self._signer
@@ -79,15 +84,15 @@ class Encoder:
             "personal_ciphertexts": [row.ciphertext for row in personal],
         }
 
-    def _sealed(self, event: LedgerEvent) -> tuple[bytes, tuple[Ciphertext, ...]]:
+    def _sealed(self, event: LedgerEvent, *, at_once: bool) -> tuple[bytes, tuple[Ciphertext, ...]]:
         """Return an event's body without what is personal, and that as ciphertexts."""
         if self.vault is None:
             return _body(event, event.body), ()
         try:
-            sealed = self.vault.seal(event)
+            sealed = self.vault.seal(event, at_once=at_once)
             body = _body(event, sealed.body, sealed.ciphertexts)
             if len(TOKEN_BYTES.findall(body)) != sealed.tokens:
-                sealed = self.vault.seal(event, strays=True)
+                sealed = self.vault.seal(event, strays=True, at_once=at_once)
                 body = _body(event, sealed.body, sealed.ciphertexts)
         except InvalidInputError:
             _check_texts(event)

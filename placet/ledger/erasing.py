@@ -51,6 +51,7 @@ class PostgresErasures(Session):
             open=tuple(row["open"]),
             paid=tuple(row["paid"]),
             reviews=row["reviews"],
+            plain=row["plain"],
             holds=tuple(row["holds"]),
             contents=tuple(sorted(contents - kept)),
             kept=tuple(sorted(kept)),
@@ -194,7 +195,8 @@ class PostgresEraser(Session):
             "candidates": [bytes.fromhex(each) for each in candidates],
             "own": [bytes.fromhex(each) for each in own],
         }
-        return {row["digest"].hex() for row in await self._all(sql.NAMED_ELSEWHERE, values)}
+        rows = await self._all_patiently(sql.NAMED_ELSEWHERE, values)
+        return {row["digest"].hex() for row in rows}
 
     async def _count(self, query: LiteralString, values: Mapping[str, Any]) -> int:
         (row,) = await self._all(query, values)

@@ -27,7 +27,7 @@ class PostgresRetention(Session):
 
     async def partitions(self) -> list[PartitionRow]:
         """Return the partitions that still hold bodies, the oldest first."""
-        return [PartitionRow(**row) for row in await self._all(sql.PARTITIONS, {})]
+        return [PartitionRow(**row) for row in await self._all_patiently(sql.PARTITIONS, {})]
 
     async def hindrances(self, partition: str, before: datetime) -> list[str]:
         """Return why a partition may not be pruned now; empty when it may.
@@ -37,7 +37,7 @@ class PostgresRetention(Session):
             before: All of its events have to be older than that.
         """
         values = {"partition": partition, "before": before}
-        return [row["why"] for row in await self._all(sql.HINDRANCES, values)]
+        return [row["why"] for row in await self._all_patiently(sql.HINDRANCES, values)]
 
     async def is_sealed(self, seq: int) -> bool:
         """Say whether an event has its place in the tree."""
@@ -59,5 +59,5 @@ class PostgresPruner(Session):
             ConflictError: The tombstone is not sealed, or something forbids it by now.
         """
         values = {"partition": partition, "tombstone": bytes.fromhex(tombstone)}
-        (row,) = await self._all(sql.PRUNE, values)
+        (row,) = await self._all_patiently(sql.PRUNE, values)
         return int(row["gone"])

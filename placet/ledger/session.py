@@ -1,5 +1,6 @@
 """What every part of the ledger's adapter stands on: connections, transactions, appending."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, LiteralString
@@ -12,6 +13,7 @@ from placet.domain.ledger import LedgerEvent, Receipt
 from placet.ledger import sql
 from placet.ledger.encoding import Encoder, anchor_of
 from placet.personal.sealing import SEALED, Ciphertext
+from placet.personal.vault import KeyNotAtHandError
 
 
 class Session:
@@ -40,7 +42,11 @@ class Session:
         if self._encoder.wants_anchor():
             for row in await self._all(sql.NEWEST_CHECKPOINT, {}):
                 self._encoder.anchor = anchor_of(row["tree_size"], row["root"])
-        return self._encoder.batch(events)
+        try:
+            return self._encoder.batch(events, at_once=True)
+        except KeyNotAtHandError:
+            # A new key is on the disk before it seals anything: nobody else waits for that.
+            return await asyncio.to_thread(self._encoder.batch, events)
 
     async def _opened(self, tokens: Iterable[str]) -> dict[str, Mapping[str, Any] | str]:
         """Return what tokens (digests in hex) stand for, by path, or what to show instead."""
@@ -52,6 +58,14 @@ class Session:
         if vault is None:
             return {row["digest"].hex(): SEALED for row in rows}
         return vault.open(Ciphertext(**row) for row in rows)
+
+    async def _all_patiently(
+        self, query: LiteralString, values: Mapping[str, Any]
+    ) -> list[DictRow]:
+        """Return the rows of a statement that goes through much of the ledger, for hours."""
+        async with self._transaction() as connection:
+            await connection.execute(sql.PATIENTLY)
+            return await (await connection.execute(query, values, prepare=False)).fetchall()
 
     async def _all(self, query: LiteralString, values: Mapping[str, Any]) -> list[DictRow]:
         async with self._statement() as connection:

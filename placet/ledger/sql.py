@@ -52,6 +52,9 @@ select encode(event_id, 'hex') as event_id, seq, stream_seq, encode(leaf, 'hex')
  order by seq
 """
 
+# For this transaction only; other statements are given up by the server much sooner.
+PATIENTLY = "select set_config('statement_timeout', '6h', true)"
+
 TIMELINE = """
 select encode(event_id, 'hex') as event_id, seq, stream, stream_seq, kind, occurred, recorded,
        encode(leaf, 'hex') as leaf, body, coalesce(signature, '') as signature,

@@ -3,6 +3,15 @@
 CONCERN = """
 with about as materialized (
     select request from audit.requests_about(%(subject)s) about (request)
+), theirs as (
+    select k.event_id
+      from inbox.request r join audit.event_key k on k.stream = r.request
+     where r.requester_id = %(subject)s
+    union
+    select v.event_id from inbox.review v where v.actor_id = %(subject)s
+), told as (
+    select convert_from(e.body, 'UTF8')::jsonb as body
+      from theirs join audit.recorded_event e on e.event_id = theirs.event_id
 )
 select (select count(*) from audit.pii p
          where p.subject in (select audit.subjects_of(%(subject)s))) as events,
@@ -12,6 +21,12 @@ select (select count(*) from audit.pii p
                join inbox.request r on r.request = p.request
               where r.requester_id = %(subject)s order by 1) as paid,
        (select count(*) from inbox.review v where v.actor_id = %(subject)s) as reviews,
+       (select count(*) from told
+         where exists (
+            select from unnest(array[
+                       body #>> '{actor,name}', body ->> 'reason', body #>> '{state,title}',
+                       body #>> '{state,requester,name}']) said
+             where said <> '' and said !~ '^sealed:[0-9a-f]{64}$')) as plain,
        array(select h.hold from audit.holds_on(%(subject)s) h) as holds
 """
 

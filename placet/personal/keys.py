@@ -36,6 +36,10 @@ class SubjectKey(NamedTuple):
 class SubjectKeys(Protocol):
     """Keeps a key for each person."""
 
+    def at_hand(self, subject: str) -> SubjectKey | None:
+        """Return the key of a person if that takes no time; None says nothing of whether it is."""
+        ...
+
     def current(self, subject: str) -> SubjectKey:
         """Return the key of a person, made when there is none.
 
@@ -75,9 +79,20 @@ class FileKeys:
         self._directory = keys / _DIRECTORY
         self._cache: dict[str, _Cached] = {}
 
+    def at_hand(self, subject: str) -> SubjectKey | None:
+        """Return a key that has been read before, if its file is still the same."""
+        cached = self._cache.get(subject)
+        if cached is None:
+            return None
+        try:
+            told = os.stat(cached.path)  # noqa: PTH116 - several times as fast, and for each event
+        except OSError:
+            return None
+        return cached.key if cached.stamp == (told.st_ino, told.st_mtime_ns) else None
+
     def current(self, subject: str) -> SubjectKey:
         """Return the key of a person; see :class:`SubjectKeys`."""
-        if (known := self._known(subject)) is not None:
+        if (known := self.at_hand(subject)) is not None:
             return known
         path = self._path(subject)
         try:
@@ -95,7 +110,7 @@ class FileKeys:
     def find(self, subject: str, key_id: str) -> SubjectKey | None:
         """Return that version of a person's key; see :class:`SubjectKeys`."""
         try:
-            key = self._known(subject) or self._read(subject, self._path(subject))
+            key = self.at_hand(subject) or self._read(subject, self._path(subject))
         except (OSError, PlacetError):
             return None
         return key if key and key.key_id == key_id else None
@@ -122,17 +137,6 @@ class FileKeys:
 
     def _path(self, subject: str) -> Path:
         return self._directory / f"{hashlib.sha256(subject.encode()).hexdigest()}.key"
-
-    def _known(self, subject: str) -> SubjectKey | None:
-        """Return a key that has been read before, if its file is still the same."""
-        cached = self._cache.get(subject)
-        if cached is None:
-            return None
-        try:
-            told = os.stat(cached.path)  # noqa: PTH116 - several times as fast, and for each event
-        except OSError:
-            return None
-        return cached.key if cached.stamp == (told.st_ino, told.st_mtime_ns) else None
 
     def _read(self, subject: str, path: Path) -> SubjectKey | None:
         try:
@@ -178,5 +182,6 @@ def steps_key(keys: Path) -> bytes:
 
 
 def _unusable(path: Path, error: Exception) -> str:
-    told = error.strerror if isinstance(error, OSError) else None
-    return f"{path}: {told or error}; let this account read and write PLACET_KEYS"
+    if isinstance(error, OSError):
+        return f"{path}: {error.strerror or error}; let this account read and write PLACET_KEYS"
+    return f"{path}: {error}"

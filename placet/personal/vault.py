@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
+from placet.domain.errors import PlacetError
 from placet.domain.ledger import LedgerEvent, LedgerStep
 from placet.personal.keys import FileKeys, SubjectKeys, steps_key
 from placet.personal.sealing import (
@@ -18,6 +19,10 @@ from placet.personal.sealing import (
     replaced,
     seal,
 )
+
+
+class KeyNotAtHandError(PlacetError):
+    """A key has to be read or made first, for which the disk may take its time."""
 
 
 class Sealed(NamedTuple):
@@ -42,19 +47,24 @@ class Vault:
         self.keys = keys
         self._steps = AESSIV(steps)
 
-    def seal(self, event: LedgerEvent, *, strays: bool = False) -> Sealed:
+    def seal(self, event: LedgerEvent, *, strays: bool = False, at_once: bool = False) -> Sealed:
         """Seal an event.
 
         Args:
             event: As the workflow told it.
             strays: Also seal texts that look like tokens and were typed by somebody.
+            at_once: Whether to do without the disk.
 
         Raises:
+            KeyNotAtHandError: It cannot be done without.
             UnavailableError: A key can be neither read nor made now.
         """
         ciphertexts, places = [], []
         for subject, values in gathered(event, strays=strays).items():
-            row = seal(values, subject, self.keys.current(subject), event.event_id)
+            key = self.keys.at_hand(subject) if at_once else self.keys.current(subject)
+            if key is None:
+                raise KeyNotAtHandError
+            row = seal(values, subject, key, event.event_id)
             ciphertexts.append(row)
             places += [(path, row.token) for path, _ in values.values()]
         return Sealed(replaced(event.body, places), len(places), tuple(ciphertexts))

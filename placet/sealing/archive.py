@@ -1,6 +1,7 @@
 """What has been sealed, for everybody who brings it outside; it never seals itself."""
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, LiteralString, NamedTuple
 
@@ -11,6 +12,9 @@ from placet.domain.errors import NotFoundError
 from placet.proof.note import Note, Signature, VerifierKey, parse_note
 from placet.proof.tree import HASH_BYTES, Frontier, consistency_proof
 from placet.sealing import sql
+
+_AT_ONCE = 50_000
+"""Leaves that are read in one statement."""
 
 
 class Sealed(NamedTuple):
@@ -62,10 +66,16 @@ class Archive:
             raise NotFoundError(
                 f"the ledger has no checkpoint of {old} events; it has one for each batch it sealed"
             )
-        leaves = await self._one(sql.LEAVES, {"first": old, "end": new})
-        return consistency_proof(
-            Frontier(old, _hashes(row["frontier"])), _hashes(leaves["leaves"] if leaves else b"")
-        )
+        frontier = Frontier(old, _hashes(row["frontier"]))
+        # A witness that was away for long may lack millions, and hashing them takes its time.
+        leaves = [
+            await self._leaves(at, min(at + _AT_ONCE, new)) for at in range(old, new, _AT_ONCE)
+        ]
+        return await asyncio.to_thread(consistency_proof, frontier, _one_by_one(leaves))
+
+    async def _leaves(self, first: int, end: int) -> bytes:
+        row = await self._one(sql.LEAVES, {"first": first, "end": end})
+        return bytes(row["leaves"] or b"") if row else b""
 
     async def keep_cosignature(self, size: int, key: VerifierKey, line: Signature) -> None:
         """Keep what a witness has signed; the first of each witness for each size."""
@@ -98,6 +108,11 @@ class Archive:
                 await connection.execute(query, values)
 
 
-def _hashes(joined: bytes | None) -> list[bytes]:
-    content = joined or b""
-    return [content[start : start + HASH_BYTES] for start in range(0, len(content), HASH_BYTES)]
+def _hashes(joined: bytes) -> list[bytes]:
+    return list(_one_by_one([joined]))
+
+
+def _one_by_one(joined: Iterable[bytes]) -> Iterator[bytes]:
+    for content in joined:
+        for start in range(0, len(content), HASH_BYTES):
+            yield content[start : start + HASH_BYTES]

@@ -9,9 +9,11 @@ import fcntl
 import os
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TypeVar
 
 from placet.domain.errors import UnavailableError
 from placet.proof.note import Note, NoteError, parse_checkpoint, parse_note
@@ -23,6 +25,11 @@ _NAME = re.compile(r"\d{20}\.note")
 _READABLE = 0o644
 _LOCK_SECONDS = 5.0
 _LOCK_PAUSE = 0.05
+
+_THREADS: dict[Path, ThreadPoolExecutor] = {}
+"""One for each directory: where one hangs, it holds none that payments or keys need."""
+
+T = TypeVar("T")
 
 
 def note_name(size: int) -> str:
@@ -50,7 +57,7 @@ class DirectoryPlace:
             UnavailableError: The directory cannot be read.
             SealingRefusedError: A file is no checkpoint.
         """
-        return await asyncio.to_thread(self._newest)
+        return await self._aside(self._newest)
 
     async def publish(self, note: Note) -> None:
         """Write a checkpoint durably; one that is here already is left as it is.
@@ -59,7 +66,12 @@ class DirectoryPlace:
             UnavailableError: The directory cannot be written to.
             SealingRefusedError: Another checkpoint of the same size is here.
         """
-        await asyncio.to_thread(self._publish, note)
+        await self._aside(lambda: self._publish(note))
+
+    async def _aside(self, work: Callable[[], T]) -> T:
+        """Work in the thread of this directory, which may hang for as long as its machine does."""
+        thread = _THREADS.setdefault(self._path, ThreadPoolExecutor(1, "checkpoints"))
+        return await asyncio.get_running_loop().run_in_executor(thread, work)
 
     def _newest(self) -> Note | None:
         with self._answers():

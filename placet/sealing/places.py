@@ -20,6 +20,8 @@ from placet.sealing.keys import LogKeys
 
 _LONGEST_WAIT = 60.0
 _FIRST_WAIT = 1.0
+_LONGEST_ANSWER = 120.0
+"""A place that takes longer hangs, as a directory of a machine that is gone does."""
 _REMIND_SECONDS = 60.0
 
 log = structlog.get_logger(__name__)
@@ -112,10 +114,8 @@ class Publisher:
         wait = _FIRST_WAIT
         while True:
             self._more.clear()
-            try:
-                await self.catch_up()
-            except UnavailableError as error:
-                self._tell(error)
+            if (away := await _problem(self, _LONGEST_ANSWER)) is not None:
+                self._tell(away.error)
                 await asyncio.sleep(wait)
                 wait = min(2 * wait, _LONGEST_WAIT)
                 continue

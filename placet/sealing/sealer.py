@@ -92,7 +92,15 @@ class Sealer:
         self._looked = float("-inf")
 
     async def run(self) -> None:
-        """Seal until cancelled; whatever goes wrong is told and tried again."""
+        """Seal until cancelled; whatever goes wrong is told and tried again.
+
+        What waits is looked at all the time, above all while nothing is sealed.
+        """
+        async with open_pool(self._url, max_size=1) as pool, asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._look_often(pool))
+            tasks.create_task(self._reign_again())
+
+    async def _reign_again(self) -> None:
         wait = self._pace.seconds
         while True:
             started = time.monotonic()
@@ -129,7 +137,7 @@ class Sealer:
                     raise UnavailableError(
                         f"another sealer works, and {waiting} events still wait; look at its log"
                     )
-                await asyncio.sleep(self._pace.seconds)
+                await asyncio.sleep(min(self._pace.seconds, _STANDBY_SECONDS))
             publishers = await self._prepared(session, pool)
             sealed = 0
             while placed := await session.seal(self._keys, self._pace.batch):
@@ -162,7 +170,6 @@ class Sealer:
                 for publisher in publishers:
                     tasks.create_task(publisher.run())
                 tasks.create_task(self._rounds(session, publishers))
-                tasks.create_task(self._look_often(pool))
 
     async def _prepared(self, session: SealingSession, pool: Pool) -> Sequence[Publisher]:
         """Check that what was sealed before is whole, here and outside; publish what was not.

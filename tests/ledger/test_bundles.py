@@ -13,6 +13,7 @@ from placet.cli.run import run
 from placet.connections import open_ledger
 from placet.ledger import PostgresLedger
 from placet.proof.note import COSIGNATURE, parse_note, public_key
+from placet.sealing.keys import RETIRED_FILE
 from placet.settings import Settings
 from placet.signing import LOG_FILE, open_signer
 from tests.conftest import Database
@@ -328,6 +329,20 @@ async def test_a_trust_file_is_made_of_the_keys_that_are_there(
     assert run(["audit", "trust", "--witness", PINNED_WITNESS, "--quorum", "2"]) == 2
     assert run(["audit", "trust", "--witness", told["log"]["keys"][0]]) == 2
     assert capsys.readouterr().out == ""
+
+
+@pytest.mark.rule(number=11)
+async def test_a_trust_file_holds_the_keys_that_were_replaced(
+    office: Office, capsys: pytest.CaptureFixture[str]
+) -> None:
+    keys = office.path / "keys"
+    (before,) = json.loads(office.trust().read_text(encoding="utf-8"))["log"]["keys"]
+    (keys / RETIRED_FILE).write_text(f"{before}\n", encoding="utf-8")
+    (keys / LOG_FILE).unlink()
+    now = open_signer(keys / LOG_FILE, ORIGIN).key
+    assert run(["audit", "trust"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["log"]["keys"] == [str(now), before]
 
 
 async def test_what_cannot_be_used_is_said(office: Office) -> None:

@@ -5,8 +5,11 @@ import psycopg
 import pytest
 from psycopg_pool import AsyncConnectionPool
 
+from placet.connections import eraser_url, sealer_url
+from placet.db import translated_errors
 from placet.domain.errors import InvalidInputError, NotFoundError, UnavailableError
 from placet.ledger import Ledger, PostgresLedger, open_pool
+from placet.settings import Settings
 from tests.conftest import Database
 from tests.ledger.stories import opened, submitted
 from tests.support.postgres import Cluster
@@ -158,3 +161,22 @@ async def test_a_connection_that_is_taken_again_at_once_is_not_tested_each_time(
             await ledger.requests()
     assert tested
     assert all(later - one >= 0.1 for one, later in itertools.pairwise(tested))
+
+
+async def test_what_others_hold_up_says_so_and_not_that_the_database_is_down(
+    database: Database,
+) -> None:
+    with psycopg.connect(database.admin_url) as connection:
+        connection.execute("lock table audit.event_key")
+        async with await psycopg.AsyncConnection.connect(database.app_url) as hurried:
+            await hurried.execute("set statement_timeout = '1ms'")
+            with pytest.raises(UnavailableError, match="holds this up"), translated_errors():
+                await hurried.execute("select from audit.event_key")
+
+
+@pytest.mark.parametrize("which", ["SEALER", "ERASER"])
+def test_a_malformed_url_of_another_login_is_named(which: str) -> None:
+    settings = Settings.from_environment({f"PLACET_{which}_URL": "postgresql://[x"})
+    opened = {"SEALER": sealer_url, "ERASER": eraser_url}[which]
+    with pytest.raises(InvalidInputError, match=f"PLACET_{which}_URL"):
+        opened(settings)

@@ -1,6 +1,7 @@
 """What is personal in the ledger: sealed in the database, shown to who has the keys."""
 
 import json
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from placet.domain.errors import ConflictError
 from placet.domain.ledger import LedgerStep
 from placet.ledger import PostgresLedger, open_pool
 from placet.ledger.encoding import Encoder, leaf_event
+from placet.personal.keys import FileKeys, SubjectKey, steps_key
 from placet.personal.sealing import ERASED, SEALED
 from placet.personal.vault import Vault, open_vault
 from placet.proof.leaf import leaf_hash
@@ -76,6 +78,33 @@ async def test_whoever_has_the_keys_reads_what_was_told(sealed: PostgresLedger) 
     assert (review.decision_id, review.role) == (FAKE, FAKE)
     last = (await sealed.timeline("expense-1"))[-1]
     assert last.body["reason"] == "too dear"
+
+
+class _Slow(FileKeys):
+    """Keys on a disk that takes its time; notes which threads have waited for it."""
+
+    def __init__(self, keys: Path) -> None:
+        super().__init__(keys)
+        self.waited: list[threading.Thread] = []
+
+    def current(self, subject: str) -> SubjectKey:
+        self.waited.append(threading.current_thread())
+        return super().current(subject)
+
+
+async def test_nobody_else_waits_for_the_disk_that_keeps_a_new_key(
+    database: Database, tmp_path: Path
+) -> None:
+    keys = _Slow(tmp_path / "keys")
+    vault = Vault(keys, steps_key(tmp_path / "keys"))
+    async with open_pool(database.app_url) as pool:
+        ledger = PostgresLedger(pool, Encoder(vault=vault))
+        await tell(ledger)
+        assert keys.waited
+        assert threading.current_thread() not in keys.waited
+        keys.waited.clear()
+        await ledger.append([event(step=4, reason="once more", state=state())])
+    assert not keys.waited
 
 
 async def test_a_dump_of_the_database_names_nobody(

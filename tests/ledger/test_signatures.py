@@ -126,8 +126,8 @@ class _Personal(Encoder):
             "personal_ciphertexts": [b"c"],
         }
 
-    def batch(self, events: Sequence[LedgerEvent]) -> dict[str, Any]:
-        return super().batch(events) | self._more
+    def batch(self, events: Sequence[LedgerEvent], *, at_once: bool = False) -> dict[str, Any]:
+        return super().batch(events, at_once=at_once) | self._more
 
 
 def _new(pool: Pool, signer: FileSigner) -> PostgresLedger:

@@ -12,6 +12,7 @@ from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
 from activities import erasing as erasing_module
+from placet.domain.erasure import what_stays
 from placet.domain.errors import NotFoundError
 from placet.domain.orders import EffectOrder, EffectResult
 from placet.ledger import PostgresLedger, open_pool
@@ -21,7 +22,8 @@ from placet.personal.sealing import ERASED, TOKEN
 from placet.personal.vault import Vault, open_vault
 from placet.proof.leaf import leaf_hash
 from tests.conftest import Database
-from tests.ledger.stories import event
+from tests.ledger.raw import append_raw
+from tests.ledger.stories import event, state
 from tests.personal.erasable import (
     ALICE,
     BOB,
@@ -262,3 +264,43 @@ async def test_addresses_go_out_of_what_is_recorded_of_mails(world: World) -> No
     await world.erase()
     rows = await world.ledger.deliveries.rows("p")
     assert [each.address for each in rows] == ["[erased] 1", "zoe@example.net"]
+
+
+async def test_a_file_that_somebody_else_hands_in_meanwhile_stays(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await tell(world.ledger, "expense-1", ALICE, RECEIPT)
+    steps = world.eraser.steps
+
+    async def meanwhile(permit: str) -> int:
+        await tell(world.ledger, "expense-2", BOB, RECEIPT)
+        return await steps(permit)
+
+    monkeypatch.setattr(world.eraser, "steps", meanwhile)
+    await world.erase()
+    assert await world.ledger.get_content(sha256(RECEIPT)) == RECEIPT
+
+
+async def test_what_is_older_than_the_sealing_is_said_to_stay(world: World) -> None:
+    await tell(world.ledger, "expense-1", ALICE)
+    assert (await world.ledger.concern("alice")).plain == 0
+    with psycopg.connect(world.admin_url, autocommit=True) as connection:
+        told = event(request="expense-old", state=state("rejected"), actor=ALICE, reason="dear")
+        append_raw(connection, [told])
+        verdict = "reviewer:review:rejected"
+        append_raw(connection, [event(verdict, request="expense-1", actor=ALICE, reason="no")])
+    concern = await world.ledger.concern("alice")
+    assert concern.plain == 2
+    stays = [each.what for each in what_stays(concern)]
+    assert "2 events with names and texts, older than their sealing" in stays
+    assert "2 events with names and texts" in (await world.erase()).summary
+
+
+async def test_looking_for_the_same_files_of_others_may_take_hours(world: World) -> None:
+    with psycopg.connect(world.admin_url) as connection:
+        connection.execute(
+            "create or replace function content.named_elsewhere(candidates bytea[], own bytea[])"
+            " returns setof bytea language sql as"
+            " $$ select current_setting('statement_timeout')::bytea $$"
+        )
+    assert await world.eraser.named_elsewhere([], []) == {b"6h".hex()}

@@ -58,7 +58,7 @@ def test_a_damaged_key_is_told_and_waited_for(tmp_path: Path, content: bytes) ->
     keys = FileKeys(tmp_path)
     known = keys.current("alice")
     the_file(tmp_path).write_bytes(content)
-    with pytest.raises(UnavailableError, match="put it back"):
+    with pytest.raises(UnavailableError, match=r"put it back from a copy, or remove it$"):
         FileKeys(tmp_path).current("alice")
     assert FileKeys(tmp_path).find("alice", known.key_id) is None
 
@@ -66,7 +66,7 @@ def test_a_damaged_key_is_told_and_waited_for(tmp_path: Path, content: bytes) ->
 def test_a_key_that_others_can_read_is_refused(tmp_path: Path) -> None:
     FileKeys(tmp_path).current("alice")
     the_file(tmp_path).chmod(0o644)
-    with pytest.raises(UnavailableError, match="chmod 600"):
+    with pytest.raises(UnavailableError, match=r"chmod 600 [^;]*$"):
         FileKeys(tmp_path).current("alice")
 
 

@@ -12,6 +12,7 @@ import psycopg
 import pytest
 from pydantic import JsonValue
 
+from placet.cli.pruning import _prune_all
 from placet.cli.working import keep_room
 from placet.directory import load_directory
 from placet.domain.errors import (
@@ -27,7 +28,8 @@ from placet.ledger.encoding import Encoder, leaf_event
 from placet.ledger.retention import PostgresPruner, PostgresRetention
 from placet.personal.vault import open_vault
 from placet.proof.leaf import leaf_hash
-from placet.pruning import Pruned, candidates, prune, require_old_enough
+from placet.pruning import Candidate, Pruned, candidates, prune, require_old_enough
+from placet.settings import Settings
 from placet.timeline import sentence
 from tests.conftest import Database
 from tests.ledger.stories import event, state, submitted
@@ -194,6 +196,17 @@ async def test_nothing_goes_before_the_tombstone_is_sealed(world: World) -> None
     assert world.run("select count(*) from audit.event where seq <= 10") == [(10,)]
 
 
+async def test_no_tombstone_is_recorded_where_nobody_can_prune(
+    world: World, tmp_path: Path
+) -> None:
+    settings = Settings.from_environment({"PLACET_HOME": str(tmp_path)})
+    row = await world.first()
+    pruning = _prune_all(settings, world.ledger, [Candidate(row, ())], LATER, HEIDI, 0)
+    with pytest.raises(UnavailableError, match="PLACET_ERASER_URL"):
+        await anext(pruning)
+    assert not await world.ledger.timeline(f"retention:{row.name}")
+
+
 async def test_nothing_goes_without_a_tombstone_or_with_that_of_another(world: World) -> None:
     row = await world.first()
     with pytest.raises(NotFoundError, match="append it first"):
@@ -255,6 +268,19 @@ async def test_what_is_too_new_or_not_full_stays(world: World) -> None:
     assert [each.partition.name for each in found] == ["event_from_1", "event_from_11"]
     assert "its newest event is of" in found[0].why[0]
     assert found[1].why[0] == "it is not full yet"
+
+
+async def test_what_goes_through_a_whole_partition_may_take_hours(world: World) -> None:
+    world.run(
+        "create or replace function audit.hindrances(partition_name text, before timestamptz)"
+        " returns setof text language sql as $$ select current_setting('statement_timeout') $$",
+        "create or replace function audit.prune(partition_name text, tombstone bytea)"
+        " returns bigint language sql as $$"
+        " select extract(hour from current_setting('statement_timeout')::interval)::bigint $$",
+    )
+    row = await world.first()
+    assert await world.ledger.retention.hindrances(row.name, LATER) == ["6h"]
+    assert await world.pruner.prune(row.name, "ab" * 32) == 6
 
 
 async def test_a_released_hold_forbids_nothing_any_more(world: World) -> None:

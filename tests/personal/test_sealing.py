@@ -24,6 +24,10 @@ class Memory:
     def __init__(self) -> None:
         self.known: dict[str, SubjectKey] = {}
 
+    def at_hand(self, subject: str) -> SubjectKey | None:
+        """Return the key if there is one."""
+        return self.known.get(subject)
+
     def current(self, subject: str) -> SubjectKey:
         """Return the key, made when there is none."""
         number = len(self.known) + 1

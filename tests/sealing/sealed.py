@@ -13,7 +13,7 @@ from placet.proof.note import is_signed, parse_checkpoint, parse_note
 from placet.sealing.directory import DirectoryPlace
 from placet.sealing.keys import LogKeys, open_log_keys
 from placet.sealing.places import Place, Publisher
-from placet.sealing.sealer import Pace, Sealer
+from placet.sealing.sealer import Pace, Sealer, Watch
 from tests.ledger.raw import append_raw
 from tests.ledger.stories import event
 from tests.support.waiting import eventually
@@ -49,7 +49,7 @@ class SealedLedger(NamedTuple):
         """Return the directory of checkpoints."""
         return self.folder / "checkpoints"
 
-    def sealer(self, *places: Place, pace: Pace = PACE) -> Sealer:
+    def sealer(self, *places: Place, pace: Pace = PACE, watch: Watch | None = None) -> Sealer:
         """Return a sealer that publishes to ``places``; into the directory when none is given."""
         keys = self.keys
         chosen = places or (DirectoryPlace("shelf", self.published),)
@@ -58,6 +58,7 @@ class SealedLedger(NamedTuple):
             keys,
             lambda archive: [Publisher(place, archive, keys) for place in chosen],
             pace,
+            watch,
         )
 
     def append(self, count: int, request: str = "expense-1") -> None:
@@ -78,6 +79,16 @@ class SealedLedger(NamedTuple):
                 "select coalesce(max(tree_size), 0) from audit.checkpoint"
             ).fetchone()
         return int(row[0]) if row else 0
+
+    def is_waited_for(self) -> bool:
+        """Say whether a sealer has looked at what waits."""
+        with psycopg.connect(self.admin_url) as connection:
+            row = connection.execute(
+                "select from pg_stat_activity where datname = current_database()"
+                " and application_name = 'placet' and query like '%%transactionid%%'",
+                [],
+            ).fetchone()
+        return row is not None
 
     async def until_sealed(self, size: int) -> None:
         """Wait until the newest checkpoint is of ``size`` events."""

@@ -1,8 +1,10 @@
 """What every place does alike, and what is special of each."""
 
+import asyncio
+import os
 import re
 import stat
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import obstore
@@ -21,6 +23,7 @@ from placet.sealing.places import Place
 from placet.signing import FileSigner
 from tests.sealing.bucket import REGION, delete_version, make_bucket, make_locked_bucket, versions
 from tests.sealing.sealed import ORIGIN, SealedLedger
+from tests.support.waiting import PATIENCE_SECONDS
 
 LOCKED, OPEN = "locked", "checkpoints"
 KEYS = LogKeys(FileSigner(ORIGIN, Ed25519PrivateKey.generate()))
@@ -49,6 +52,26 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
 def bucket_place(server: Storage, bucket: str, prefix: str) -> BucketPlace:
     at = Bucket(server.endpoint, REGION, bucket, prefix, server.key_id, server.key)
     return BucketPlace("vault", at)
+
+
+@pytest.fixture
+def hanging(tmp_path: Path) -> Iterator[Path]:
+    """Give a directory in which whoever reads waits, as for a machine that is gone."""
+    latest = tmp_path / "latest"
+    os.mkfifo(latest)
+    yield tmp_path
+    # Those who wait go on, and find nothing.
+    os.close(os.open(latest, os.O_RDWR))
+
+
+async def test_a_directory_that_hangs_holds_up_nothing_else(hanging: Path) -> None:
+    for _ in range(50):
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.001):
+                await DirectoryPlace("shelf", hanging).newest()
+    other = hanging / "other"
+    assert await asyncio.wait_for(asyncio.to_thread(lambda: "free"), PATIENCE_SECONDS) == "free"
+    assert await DirectoryPlace("another", other).newest() is None
 
 
 @pytest.mark.rule(number=11)

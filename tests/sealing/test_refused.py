@@ -9,8 +9,10 @@ import pytest
 from placet.domain.errors import UnavailableError
 from placet.proof.note import Checkpoint, Note, sign
 from placet.proof.tree import Frontier
+from placet.sealing.backlog import Backlog
 from placet.sealing.errors import SealingRefusedError
 from placet.sealing.keys import RETIRED_FILE
+from placet.sealing.session import open_session
 from placet.signing import LOG_FILE
 from tests.sealing.sealed import ORIGIN, SealedLedger
 from tests.sealing.test_sealing import running
@@ -198,6 +200,36 @@ async def test_another_name_is_refused(three_sealed: SealedLedger) -> None:
         )
     with pytest.raises(SealingRefusedError, match="PLACET_LEDGER_NAME"):
         await three_sealed.sealer().once()
+
+
+class _Watching:
+    """Remembers what a sealer told."""
+
+    events = 0
+    is_refused = False
+
+    def waiting(self, found: Backlog) -> None:
+        self.events = found.events
+
+    def refused(self, *, now: bool) -> None:
+        self.is_refused = now
+
+
+async def test_what_waits_is_told_while_sealing_is_refused(three_sealed: SealedLedger) -> None:
+    with tampering(three_sealed) as connection:
+        _other_root(connection)
+    watch = _Watching()
+    async with running(three_sealed.sealer(watch=watch)):
+        await eventually(lambda: watch.is_refused and watch.events == 1, "it to be told")
+
+
+async def test_what_waits_is_told_by_a_sealer_that_stands_by(three_sealed: SealedLedger) -> None:
+    watch = _Watching()
+    async with open_session(three_sealed.url, 60.0) as other:
+        assert await other.elect()
+        async with running(three_sealed.sealer(watch=watch)):
+            await eventually(lambda: watch.events == 1, "it to be told")
+    assert three_sealed.size() == 3
 
 
 async def test_a_database_that_does_not_answer_is_waited_for(sealed_ledger: SealedLedger) -> None:

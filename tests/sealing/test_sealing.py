@@ -7,11 +7,12 @@ import pytest
 
 from placet.domain.errors import UnavailableError
 from placet.proof.note import Note, parse_checkpoint, parse_note
-from placet.sealing.sealer import Sealer
+from placet.sealing.sealer import Pace, Sealer
+from placet.sealing.session import open_session
 from tests.ledger.raw import append_raw
 from tests.ledger.stories import event
 from tests.sealing.sealed import PACE, SealedLedger
-from tests.support.waiting import eventually
+from tests.support.waiting import PATIENCE_SECONDS, eventually
 
 
 @contextlib.asynccontextmanager
@@ -169,3 +170,15 @@ async def test_only_one_of_many_works(sealed_ledger: SealedLedger) -> None:
             sealed_ledger.append(1)
             await sealed_ledger.until_sealed(size)
     sealed_ledger.assert_whole(sealed=10)
+
+
+async def test_sealing_once_takes_over_soon_however_seldom_it_would_seal(
+    sealed_ledger: SealedLedger,
+) -> None:
+    sealed_ledger.append(2)
+    once = sealed_ledger.sealer(pace=Pace(seconds=3600.0)).once
+    async with open_session(sealed_ledger.url, PATIENCE_SECONDS) as other:
+        assert await other.elect()
+        sealing = asyncio.create_task(once())
+        await eventually(sealed_ledger.is_waited_for, "it to stand by")
+    assert await asyncio.wait_for(sealing, PATIENCE_SECONDS) == 2

@@ -10,6 +10,7 @@ import pytest
 from placet.db import open_pool
 from placet.domain.errors import UnavailableError
 from placet.proof.note import cosigned_at, parse_note
+from placet.sealing import archive as archive_module
 from placet.sealing import witnesses
 from placet.sealing.archive import Archive
 from placet.sealing.directory import DirectoryPlace
@@ -68,6 +69,20 @@ async def test_each_checkpoint_is_cosigned_and_the_cosignature_is_kept(
     newest = await place.newest()
     assert newest is not None
     assert f"{ORIGIN}\n180\n" in newest.text
+
+
+async def test_a_witness_that_was_away_for_long_is_shown_everything_in_parts(
+    sealed_ledger: SealedLedger,
+    witness: Running,
+    place: WitnessPlace,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(archive_module, "_AT_ONCE", 7)
+    sealed_ledger.append(3)
+    await sealed_ledger.sealer(place).once()
+    sealed_ledger.append(60)
+    await sealed_ledger.sealer(place).once()
+    assert cosigned(sealed_ledger, witness) == [3, 63]
 
 
 async def test_a_cosignature_that_was_lost_on_the_way_is_asked_for_again(

@@ -21,8 +21,8 @@ class Declared(Encoder):
         super().__init__(*args, **more)
         self.undeclared = set()
 
-    def batch(self, events: Sequence[LedgerEvent]) -> dict[str, Any]:
+    def batch(self, events: Sequence[LedgerEvent], *, at_once: bool = False) -> dict[str, Any]:
         """Note what is undeclared, and write the events."""
         for event in events:
             self.undeclared |= {(event.kind, name) for name in undeclared(event)}
-        return super().batch(events)
+        return super().batch(events, at_once=at_once)
