@@ -18,7 +18,7 @@ from placet.digest import canonical
 from placet.domain.errors import ConflictError, InvalidInputError
 from placet.ledger.bundles import Snapshot
 from placet.personal.keys import SubjectKeys
-from placet.personal.sealing import TOKEN_BYTES, Ciphertext, opening_key
+from placet.personal.sealing import TOKEN_BYTES, Ciphertext, opening_key, tokens_of
 from placet.proof.bundle import (
     CHECKPOINT,
     CHECKPOINTS,
@@ -34,6 +34,8 @@ from placet.proof.tree import inclusion_proofs
 
 _AT_ONCE = 500
 _ANCHOR_SIZE_BYTES = 8
+_MOST = 2**63 - 1
+"""What a number in the database may be at most."""
 
 Progress = Callable[[int], None]
 
@@ -61,6 +63,7 @@ class Written(NamedTuple):
         size: Of the tree.
         left_out: How many events are recorded and not in the tree.
         erasing: Whether something has been erased whose event is not in the tree.
+        pruning: Whether bodies have been pruned whose tombstone is not in the tree.
     """
 
     events: int
@@ -68,6 +71,7 @@ class Written(NamedTuple):
     size: int
     left_out: int
     erasing: bool
+    pruning: bool
 
 
 def write_bundle(  # noqa: PLR0913 - each is told apart at the door
@@ -102,7 +106,7 @@ def write_bundle(  # noqa: PLR0913 - each is told apart at the door
         files = _Files(directory, stack)
         part = _Part(snapshot, files, keys, progress)
         if wish.request is not None:
-            rows = _with_erasures(snapshot, snapshot.events_of(wish.request, head.size), head.size)
+            rows = _with_reasons(snapshot, snapshot.events_of(wish.request, head.size), head.size)
             part.write(rows)
             positions = [row["position"] for row in rows]
             paths = inclusion_proofs(snapshot.leaves(0, head.size), positions)
@@ -135,8 +139,8 @@ def write_bundle(  # noqa: PLR0913 - each is told apart at the door
                 "count": part.events,
             }
         )
-        erasing = snapshot.erasing(head.size)
-    return Written(part.events, first, head.size, head.left_out, erasing)
+        gone = snapshot.erasing(head.size), snapshot.pruning(head.size)
+    return Written(part.events, first, head.size, head.left_out, *gone)
 
 
 class _Part:
@@ -184,7 +188,9 @@ class _Part:
         self.events += 1
         anchor = bytes.fromhex(row["anchor"])
         if anchor:
-            self.anchors.add(int.from_bytes(anchor[:_ANCHOR_SIZE_BYTES], "big"))
+            size = int.from_bytes(anchor[:_ANCHOR_SIZE_BYTES], "big")
+            # Whoever has the application's password may have written anything there.
+            self.anchors.add(min(size, _MOST))
         policy = None if body is None else _policy(told["body"])
         if policy is not None:
             self.policies.add(policy)
@@ -267,19 +273,27 @@ def _first(snapshot: Snapshot, since: int | datetime | None, size: int) -> int:
     return position
 
 
-def _with_erasures(snapshot: Snapshot, rows: list[DictRow], size: int) -> list[DictRow]:
-    """Add the events that tell why ciphertexts are gone; they are of the requests that asked."""
+def _with_reasons(snapshot: Snapshot, rows: list[DictRow], size: int) -> list[DictRow]:
+    """Add the events, of other requests, that tell why ciphertexts or bodies are gone."""
     tokens = {token for row in rows for token in _tokens(row)}
     gone = tokens - snapshot.personal(tokens).keys()
     more = snapshot.erasures_of(gone, size) if gone else []
+    if pruned := [row["seq"] for row in rows if row["body"] is None]:
+        more += snapshot.tombstones_of(pruned, size)
     found = {row["position"]: row for row in (*rows, *more)}
     return [found[position] for position in sorted(found)]
 
 
 def _tokens(row: Mapping[str, Any]) -> list[str]:
     """Return the digests of the ciphertexts that an event names, each once."""
-    found = TOKEN_BYTES.findall(row["body"] or b"")
-    return [token.decode() for token in dict.fromkeys(found)]
+    body = row["body"]
+    if not body or not TOKEN_BYTES.search(body):
+        return []
+    try:
+        told = json.loads(body)
+    except (ValueError, RecursionError):
+        return []
+    return tokens_of(told) if isinstance(told, dict) else []
 
 
 def _line(told: Mapping[str, Any], keys: Iterable[str]) -> bytes:
@@ -292,7 +306,7 @@ def _policy(body: str) -> str | None:
     """Return the digest of the policy that a body names."""
     try:
         digest = json.loads(body)["policy"]["digest"]
-    except (ValueError, LookupError, TypeError):
+    except (ValueError, LookupError, TypeError, RecursionError):
         return None
     return digest if isinstance(digest, str) and _is_digest(digest) else None
 

@@ -187,6 +187,11 @@ def _told(path: Path, written: Written, wish: Wish) -> str:
             "\nan erasure is not sealed yet: what it took away is missing, and so is the event that"
             "\nsays so; export again when it is sealed"
         )
+    if written.pruning:
+        told += (
+            "\nthe tombstone of what was pruned is not in this tree yet: bodies are missing, and so"
+            "\nis the event that says so; export again when a witness has seen it"
+        )
     return told
 
 

@@ -107,6 +107,30 @@ select s.position, s.seq, encode(e.event_id, 'hex') as event_id, e.stream, e.str
  order by s.position
 """
 
+TOMBSTONES = """
+select s.position, s.seq, encode(e.event_id, 'hex') as event_id, e.stream, e.stream_seq, e.kind,
+       (extract(epoch from e.occurred) * 1000000)::bigint as occurred,
+       (extract(epoch from e.recorded) * 1000000)::bigint as recorded,
+       coalesce(e.signing_key, '') as signing_key,
+       encode(coalesce(e.anchor, ''), 'hex') as anchor,
+       coalesce(e.retention_class, '') as retention_class,
+       coalesce(e.signature, '') as signature, encode(e.leaf, 'hex') as leaf, e.body,
+       encode(e.body_digest, 'hex') as body_digest
+  from audit.known_event e
+  join audit.sealed s on s.seq = e.seq
+ where e.kind = 'system:partition:pruned' and s.position < %(size)s
+   and e.seq in (select p.tombstone from audit.pruned p where p.seq = any(%(seqs)s::bigint[]))
+ order by s.position
+"""
+
+PRUNING = """
+select exists (
+    select from audit.pruned p
+      left join audit.sealed s on s.seq = p.tombstone
+     where s.position is null or s.position >= %(size)s
+) as pruning
+"""
+
 ERASING = """
 select exists (
     select from effect.erasure x

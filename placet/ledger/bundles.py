@@ -91,6 +91,16 @@ class Snapshot:
         values = {"digests": list(digests), "size": size}
         return self._connection.execute(bundle_sql.ERASURES, values).fetchall()
 
+    def tombstones_of(self, seqs: Iterable[int], size: int) -> list[DictRow]:
+        """Return the sealed events that tell why the bodies of others, by their seq, are gone."""
+        values = {"seqs": list(seqs), "size": size}
+        return self._connection.execute(bundle_sql.TOMBSTONES, values).fetchall()
+
+    def pruning(self, size: int) -> bool:
+        """Say whether bodies are pruned whose tombstone a tree does not hold yet."""
+        row = self._one(bundle_sql.PRUNING, {"size": size})
+        return bool(row and row["pruning"])
+
     def erasing(self, size: int) -> bool:
         """Say whether something is erased whose event a tree does not hold yet."""
         row = self._one(bundle_sql.ERASING, {"size": size})

@@ -27,6 +27,9 @@ _DIGEST = re.compile(r"[0-9a-f]{64}")
 _NO_CONTENT = {"policy", "service", "attestation"}
 """Parts of a body whose digests are of no file of the request."""
 
+_NOT_OURS = {"service", "attestation"}
+"""The same of requests of others: their policies are needed, whoever else has named them."""
+
 _PAGE = 500
 
 
@@ -64,7 +67,7 @@ class PostgresErasures(Session):
             events = await revealed_events(
                 await self._all(TIMELINE, {"stream": request}), self._opened
             )
-            found |= _digests(event.body for event in events) & wanted
+            found |= _digests((event.body for event in events), _NOT_OURS) & wanted
             if found == wanted:
                 break
         return found
@@ -135,14 +138,16 @@ class PostgresErasures(Session):
     async def _contents_of(self, request: str) -> set[str]:
         """Return the digests of what is stored that a request's events name, or what these name."""
         events = await revealed_events(await self._all(TIMELINE, {"stream": request}), self._opened)
-        named = _digests(event.body for event in events)
+        bodies = [event.body for event in events]
+        # A policy's digest is no secret: whoever types it does not make the policy theirs.
+        named = _digests(bodies, _NO_CONTENT) - _policies(bodies)
         found = await self._stored(named)
         nested = set[str]()
         for digest, media_type in found.items():
             if media_type == "application/json":
                 (row,) = await self._all(GET_CONTENT, {"digest": digest})
                 nested |= {*_DIGEST.findall(bytes(row["data"] or b"").decode(errors="replace"))}
-        return {*found, *await self._stored(nested - {*found})}
+        return {*found, *await self._stored(nested - {*found} - _policies(bodies))}
 
     async def _stored(self, digests: Iterable[str]) -> dict[str, str]:
         """Return those digests under which something is stored, with its media type."""
@@ -203,11 +208,13 @@ class PostgresEraser(Session):
         return int(row["gone"])
 
 
-def _digests(bodies: Iterable[Mapping[str, Any]]) -> set[str]:
-    told = [
-        {name: value for name, value in body.items() if name not in _NO_CONTENT} for body in bodies
-    ]
+def _digests(bodies: Iterable[Mapping[str, Any]], without: set[str]) -> set[str]:
+    told = [{name: value for name, value in body.items() if name not in without} for body in bodies]
     return {*_DIGEST.findall(json.dumps(told))}
+
+
+def _policies(bodies: Iterable[Mapping[str, Any]]) -> set[str]:
+    return {*_DIGEST.findall(json.dumps([body.get("policy") for body in bodies]))}
 
 
 async def _erasure(connection: AsyncConnection[DictRow], permit_id: str) -> ErasureRow:

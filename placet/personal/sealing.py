@@ -27,6 +27,7 @@ _written = json.JSONEncoder(
 
 TOKEN = re.compile(r"sealed:([0-9a-f]{64})")
 TOKEN_BYTES = re.compile(rb'"sealed:([0-9a-f]{64})"')
+"""Finds every token in a body's bytes, and now and then a text that only looks like one."""
 
 ERASED = "[erased]"
 """Stands for what has been erased: its ciphertext is gone."""
@@ -161,6 +162,15 @@ def revealed(body: dict[str, Any], opened: Mapping[str, Mapping[str, Any] | str]
             container = container[part]
         container[path[-1]] = value_of(text, dotted(path), opened)
     return body
+
+
+def tokens_of(body: Mapping[str, Any]) -> list[str]:
+    """Return the digests (hex) of the ciphertexts that a body names, each once.
+
+    Only a whole text is a token, outside of what is never sealed: nobody names a ciphertext by
+    typing something that holds one.
+    """
+    return list(dict.fromkeys(text.removeprefix("sealed:") for _, text in _tokens(body)))
 
 
 def value_of(text: str, path: str, opened: Mapping[str, Mapping[str, Any] | str]) -> Any:

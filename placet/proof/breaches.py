@@ -15,6 +15,7 @@ class Breach(StrEnum):
     REQUESTER_DIFFERS = "requester-differs"
     REVISION_DIFFERS = "revision-differs"
     RULES_REPLACED = "rules-replaced"
+    RULES_DIFFER = "rules-differ"
 
     STAGE_ORDER = "stage-order"
     SEAT_FORBIDDEN = "seat-forbidden"

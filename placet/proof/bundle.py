@@ -5,6 +5,8 @@ that only tells damage apart from forgery, for whoever changes a file can change
 """
 
 import hashlib
+import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
@@ -27,8 +29,16 @@ ALWAYS = {EVENTS, PERSONAL, CHECKPOINT, CHECKPOINTS}
 MAX_LINE = 8 << 20
 """A body has a mebibyte at most; written as a string in a line it may take several times that."""
 
-_MAX_SMALL_FILE = 16 << 20
+MAX_SMALL_FILE = 16 << 20
+_PROOF_TIMES = 8
 _PIECE = 1 << 20
+_BEGINNING = 64
+_MAX_FILES = 1_000_000
+_FLAGS = os.O_RDONLY
+for _flag in ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC", "O_BINARY"):
+    # Not every system has all of them.
+    _FLAGS |= getattr(os, _flag, 0)
+_PLAIN_NAME = frozenset("abcdefghijklmnopqrstuvwxyz0123456789./-_")
 _KEYS = {"count", "files", "format", "from", "log", "request", "size"}
 
 
@@ -59,10 +69,7 @@ class Bundle(NamedTuple):
         Raises:
             UnusableError: It cannot be read.
         """
-        try:
-            return (self.path / name).open("rb")
-        except OSError as error:
-            raise UnusableError(f"{name} cannot be read: {error.strerror}") from None
+        return _open(self.path, name)
 
     def json(self, name: str) -> Any:
         """Return one of its small files.
@@ -70,7 +77,10 @@ class Bundle(NamedTuple):
         Raises:
             UnusableError: It is not canonical JSON with a newline at its end.
         """
-        return _json(self.path / name)
+        # A path for each event may be some times as long as the events are.
+        with self.open(EVENTS) as stream:
+            events = os.fstat(stream.fileno()).st_size
+        return _json(self.path, name, max(MAX_SMALL_FILE, _PROOF_TIMES * events))
 
 
 def open_bundle(path: Path) -> Bundle:
@@ -79,7 +89,7 @@ def open_bundle(path: Path) -> Bundle:
     Raises:
         UnusableError: It is no bundle.
     """
-    told = _json(path / MANIFEST)
+    told = _json(path, MANIFEST)
     if not isinstance(told, dict) or told.keys() != _KEYS or told["format"] != FORMAT:
         raise UnusableError(f"{MANIFEST} is not of the form {FORMAT}")
     files, request = told["files"], told["request"]
@@ -97,35 +107,33 @@ def open_bundle(path: Path) -> Bundle:
 
 def check_files(bundle: Bundle) -> Iterator[Finding]:
     """Compare the files that are there with those that ``bundle.json`` names."""
-    found = {
-        each.relative_to(bundle.path).as_posix()
-        for each in bundle.path.rglob("*")
-        if each.is_symlink() or not each.is_dir()
-    }
-    for name in sorted(found - bundle.files.keys() - {MANIFEST}):
+    found = dict(_found(bundle.path))
+    for name in sorted(found.keys() - bundle.files.keys() - {MANIFEST}):
         yield Finding(Code.FILE_UNEXPECTED, shown(name), "the bundle does not name this file")
     for name, digest in sorted(bundle.files.items()):
-        if name not in found or (bundle.path / name).is_symlink():
+        if not found.get(name):
             yield Finding(Code.FILE_MISSING, shown(name), "the bundle names it, it is not there")
         elif not _is_expected(name, bundle):
             yield Finding(Code.FILE_UNEXPECTED, shown(name), "no bundle has such a file")
         else:
-            actual = _digest(bundle, name)
+            actual, place = _digest(bundle, name), _told(name)
             if actual != digest:
-                yield Finding(Code.FILE_CHANGED, name, "it is not the file that was exported")
+                yield Finding(Code.FILE_CHANGED, place, "it is not the file that was exported")
             if name.startswith("policies/") and name != f"policies/{actual}.json":
-                yield Finding(Code.POLICY_CHANGED, name, "the policy is not what its name says")
+                yield Finding(Code.POLICY_CHANGED, place, "the policy is not what its name says")
 
 
 def lines(stream: BinaryIO) -> Iterator[bytes]:
     """Yield the lines of a file without their newlines.
 
-    Raises:
-        UnusableError: A line is longer than any may be.
+    Of one that is longer than any may be comes its beginning, which the reader will find
+    unreadable: a single event must not keep the others from being looked at.
     """
     while line := stream.readline(MAX_LINE + 1):
-        if len(line) > MAX_LINE:
-            raise UnusableError(f"a line has more than {MAX_LINE} bytes")
+        if len(line) > MAX_LINE and not line.endswith(b"\n"):
+            while (rest := stream.readline(_PIECE)) and not rest.endswith(b"\n"):
+                pass
+            line = line[:_BEGINNING]
         # A last line without its end is kept as it is not: the reader will find it unreadable.
         yield line[:-1] if line.endswith(b"\n") else line + b"\n"
 
@@ -164,20 +172,60 @@ def _is_expected(name: str, bundle: Bundle) -> bool:
     return name in ALWAYS or name.startswith("policies/") or name == STAMP
 
 
-def _json(path: Path) -> Any:
+def _told(name: str) -> str:
+    return name if _PLAIN_NAME.issuperset(name) else shown(name)
+
+
+def _open(path: Path, name: str) -> BinaryIO:
+    """Open a plain file: of anything else, such as a pipe, nobody knows when it ends."""
     try:
-        with path.open("rb") as stream:
-            raw = stream.read(_MAX_SMALL_FILE + 1)
-    except OSError as error:
-        raise UnusableError(f"{path.name} cannot be read: {error.strerror}") from None
-    if len(raw) > _MAX_SMALL_FILE:
-        raise UnusableError(f"{path.name} has more than {_MAX_SMALL_FILE} bytes")
+        stream = os.fdopen(os.open(path / name, _FLAGS), "rb")
+    except (OSError, ValueError) as error:
+        told = error.strerror if isinstance(error, OSError) else "it is no name"
+        raise UnusableError(f"{_told(name)} cannot be read: {told}") from None
+    if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+        stream.close()
+        raise UnusableError(f"{_told(name)} cannot be read: it is no plain file")
+    return stream
+
+
+def _found(path: Path) -> Iterator[tuple[str, bool]]:
+    """Yield the name of everything in a bundle but directories, and whether it is a plain file.
+
+    Raises:
+        UnusableError: A directory cannot be read, or there is no end of them.
+    """
+    waiting = [""]
+    seen = 0
+    while waiting:
+        folder = waiting.pop()
+        try:
+            with os.scandir(path / folder) as entries:
+                for entry in entries:
+                    seen += 1
+                    name = f"{folder}{entry.name}"
+                    if entry.is_dir(follow_symlinks=False):
+                        waiting.append(f"{name}/")
+                    else:
+                        yield name, entry.is_file(follow_symlinks=False)
+        except OSError as error:
+            told = error.strerror or "it is no directory"
+            raise UnusableError(f"{_told(folder) or 'it'} cannot be read: {told}") from None
+        if seen > _MAX_FILES:
+            raise UnusableError(f"there are more than {_MAX_FILES} files; no bundle has so many")
+
+
+def _json(path: Path, name: str, most: int = MAX_SMALL_FILE) -> Any:
+    with _open(path, name) as stream:
+        raw = stream.read(most + 1)
+    if len(raw) > most:
+        raise UnusableError(f"{name} has more than {most} bytes")
     if not raw.endswith(b"\n"):
-        raise UnusableError(f"{path.name} has no newline at its end")
+        raise UnusableError(f"{name} has no newline at its end")
     try:
         return read_canonical(raw[:-1].decode())
     except ValueError as error:
-        raise UnusableError(f"{path.name} cannot be read: {error}") from None
+        raise UnusableError(f"{name} cannot be read: {error}") from None
 
 
 def _text(raw: bytes) -> str:

@@ -19,8 +19,14 @@ from .trust import Trust
 
 SCHEMA = "placet.event/1"
 
-_SEALED = re.compile(r'"sealed:([0-9a-f]{64})"')
-_SEAL = "sealed:"
+_TOKEN = re.compile(r"sealed:([0-9a-f]{64})")
+_SEAL = '"sealed:'
+_STRUCTURE = {"schema", "kind", "request", "occurred", "service"}
+"""Parts of a body in which nothing is ever sealed, whatever they look like."""
+
+_REVEALED = ("attestation", "decision_id")
+"""What is looked at as it was before it was sealed."""
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -167,11 +173,13 @@ class _Event:
                 told = f"its body tells another {name}, {shown(body.get(name))}, not {shown(value)}"
                 yield self._wrong(Code.BODY_DIFFERS, told)
         revealed: dict[str, str] = {}
-        for digest in dict.fromkeys(_SEALED.findall(text)):
-            yield from self._open(digest, revealed)
+        for digest, paths in (_tokens(body) if _SEAL in text else {}).items():
+            yield from self._open(digest, paths, revealed)
         yield from self._attestation(body, revealed)
 
-    def _open(self, digest: str, revealed: dict[str, str]) -> Iterator[Finding]:
+    def _open(
+        self, digest: str, paths: Sequence[str], revealed: dict[str, str]
+    ) -> Iterator[Finding]:
         """Check one ciphertext that the body names, and reveal it where its key is there."""
         row = self._sealed.pop((self._line.position, digest), None)
         if row is None:
@@ -185,7 +193,7 @@ class _Event:
             return
         try:
             opened = dict(json.loads(AESSIV(row.key).decrypt(row.ciphertext, None)))
-            missing = [path for path in _paths(self._body, _SEAL + digest) if path not in opened]
+            missing = [path for path in paths if path not in opened]
         except (InvalidTag, ValueError, TypeError, RecursionError):
             yield self._wrong(Code.PERSONAL_CHANGED, "a key does not open its ciphertext")
             return
@@ -197,12 +205,15 @@ class _Event:
     def _attestation(
         self, body: Mapping[str, Any], revealed: Mapping[str, str]
     ) -> Iterator[Finding]:
-        token = body.get("attestation")
-        if isinstance(token, str) and token.startswith(_SEAL):
-            if "attestation" not in revealed:
-                self._hidden = True
-                return
-            body = {**body, "attestation": revealed["attestation"]}
+        hidden = {
+            name: name in revealed
+            for name in _REVEALED
+            if isinstance(body.get(name), str) and _TOKEN.fullmatch(body[name])
+        }
+        if body.get("attestation") is not None and not all(hidden.values()):
+            self._hidden = True
+            return
+        body = {**body, **{name: revealed[name] for name in hidden if hidden[name]}}
         yield from check_attestation(body, self._trust.people, self._place)
 
     def _wrong(self, code: Code, sentence: str) -> Finding:
@@ -216,14 +227,22 @@ def _microseconds(told: Any) -> int | None:
         return None
 
 
-def _paths(value: Any, wanted: str, path: str = "") -> Iterator[str]:
-    """Yield where a text stands in a body, as in ``waiting_for.0.name``."""
-    if value == wanted:
-        yield path
-    items: Any = ()
-    if isinstance(value, dict):
-        items = value.items()
-    elif isinstance(value, list):
-        items = enumerate(value)
-    for key, item in items:
-        yield from _paths(item, wanted, f"{path}.{key}" if path else str(key))
+def _tokens(body: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Return the digest of each ciphertext that a body names, with where it stands.
+
+    Only a whole text is a token, as in ``waiting_for.0.name``; whoever types something that looks
+    like a part of one, or begins a request under such a name, names no ciphertext.
+    """
+    found: dict[str, list[str]] = {}
+    waiting: list[tuple[str, Any]] = [
+        (name, value) for name, value in body.items() if name not in _STRUCTURE
+    ]
+    while waiting:
+        path, value = waiting.pop()
+        if isinstance(value, str) and (token := _TOKEN.fullmatch(value)):
+            found.setdefault(token[1], []).append(path)
+        elif isinstance(value, dict):
+            waiting += ((f"{path}.{key}", item) for key, item in value.items())
+        elif isinstance(value, list):
+            waiting += ((f"{path}.{place}", item) for place, item in enumerate(value))
+    return found

@@ -139,10 +139,10 @@ def parse_key(text: str) -> VerifierKey:
         or len(raw) != 1 + _KEY_BYTES
         or raw[0] not in {SIGNATURE, COSIGNATURE}
     ):
-        raise NoteError(f"{text[:80]!r} is no key: it must be name+id+base64 of an Ed25519 key")
+        raise NoteError(f"{text[:80]!a} is no key: it must be name+id+base64 of an Ed25519 key")
     key = VerifierKey(name, raw[0], raw[1:])
     if key_id != key.id.hex():
-        raise NoteError(f"the key {text[:80]!r} has an id that is not its own: copy it again")
+        raise NoteError(f"the key {text[:80]!a} has an id that is not its own: copy it again")
     return key
 
 
@@ -212,7 +212,7 @@ def public_key(name: str, private: Ed25519PrivateKey, of_type: int = SIGNATURE) 
         NoteError: The name is empty, or holds a space or a plus sign.
     """
     if not _NAME.fullmatch(name):
-        raise NoteError(f"{name!r} is no name for a key: leave out spaces and plus signs")
+        raise NoteError(f"{name!a} is no name for a key: leave out spaces and plus signs")
     return VerifierKey(name, of_type, private.public_key().public_bytes_raw())
 
 
@@ -242,7 +242,7 @@ def _signature(line: str) -> Signature:
     raw = _decoded(material)
     known = line.startswith(_DASH) and _NAME.fullmatch(name)
     if not known or raw is None or len(raw) <= _ID_BYTES:
-        raise NoteError(f"the line {line[:80]!r} is no signature")
+        raise NoteError(f"the line {line[:80]!a} is no signature")
     return Signature(name, raw[:_ID_BYTES], raw[_ID_BYTES:])
 
 

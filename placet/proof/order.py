@@ -1,5 +1,6 @@
 """What can only be judged of events together: their order, their times, and what they lack."""
 
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -96,8 +97,9 @@ class Order:
                 continue
             told = f"the ciphertext {digest.hex()} is gone, and no event says that it was erased"
             yield Finding(Code.PERSONAL_MISSING, f"position {position}", told)
+        covered = _Ranges(self._tombstones)
         for seq, position in self._bare:
-            if not any(first <= seq <= last for first, last in self._tombstones):
+            if seq not in covered:
                 told = "its body is gone, and no event says that it was pruned"
                 yield Finding(Code.BODY_MISSING, f"position {position}", told)
 
@@ -159,7 +161,8 @@ class Order:
             self._gone.update(_digests(data.get("digests")))
         if one.event.kind == PRUNED and isinstance(data, dict):
             first, last = data.get("from_seq"), data.get("to_seq")
-            if isinstance(first, int) and isinstance(last, int):
+            # A partition is pruned when it is full: a tombstone covers what stands before it.
+            if isinstance(first, int) and isinstance(last, int) and last < one.event.seq:
                 self._tombstones.append((first, last))
 
 
@@ -169,6 +172,24 @@ def _digests(value: Any) -> Iterator[bytes]:
             yield bytes.fromhex(each)
         except (TypeError, ValueError):
             continue
+
+
+class _Ranges:
+    """Numbers from a first to a last, of many ranges that may overlap."""
+
+    def __init__(self, ranges: list[tuple[int, int]]) -> None:
+        self._firsts: list[int] = []
+        self._lasts: list[int] = []
+        for first, last in sorted(ranges):
+            if self._lasts and first <= self._lasts[-1]:
+                self._lasts[-1] = max(self._lasts[-1], last)
+            else:
+                self._firsts.append(first)
+                self._lasts.append(last)
+
+    def __contains__(self, number: int) -> bool:
+        place = bisect_right(self._firsts, number) - 1
+        return place >= 0 and number <= self._lasts[place]
 
 
 class _Unique:

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import ExitStack
 from datetime import datetime
-from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -26,7 +25,9 @@ from .checkpoints import Cosigned, Timetable, read_note
 from .events import Checked, check_events
 from .findings import Code, Finding, Findings, UnusableError, shown
 from .lines import position_of
+from .note import MAX_NOTE_BYTES
 from .order import Order
+from .policies import Rulebook
 from .proofs import Paths, WholeTree
 from .rules import Replay
 from .trust import Trust
@@ -37,9 +38,13 @@ CHUNK = 256
 AHEAD = 4
 """Chunks that are under way for each process: all that is ever in memory of a bundle."""
 
-_MAX_ROWS = 100_000
-_MAX_NOTE = 64 * 1024
 _MAX_STAMP = 64 * 1024
+
+_CHUNK_BYTES = 4 << 20
+"""So many bytes make a chunk too, however few events they are."""
+
+_MAX_BYTES = 64 << 20
+"""More than the personal data of one event can come to."""
 
 Examined = tuple[list[Checked], list[Finding]]
 Progress = Callable[[int, int], None]
@@ -72,7 +77,13 @@ class Judge(Protocol):
         ...
 
 
-JUDGES: tuple[Callable[[int], Judge], ...] = (Replay,)
+def _replay(since: int, _: Bundle) -> Judge:
+    return Replay(since)
+
+
+MakeJudge = Callable[[int, Bundle], Judge]
+
+JUDGES: tuple[MakeJudge, ...] = (_replay, Rulebook)
 """Who else looks at every event, in its order; each is told from which position on to judge."""
 
 
@@ -107,7 +118,7 @@ def verify(  # noqa: PLR0913 - what is to be verified, by what, and how
     held: str | None = None,
     *,
     progress: Progress | None = None,
-    judges: Iterable[Callable[[int], Judge]] | None = None,
+    judges: Iterable[MakeJudge] | None = None,
     processes: int | None = None,
     stamps: Stamps | None = None,
 ) -> Report:
@@ -138,7 +149,8 @@ def verify(  # noqa: PLR0913 - what is to be verified, by what, and how
     else:
         proof = Paths(bundle, timetable, order, kept.checkpoint if kept else None, newest)
     # Events from before signing was turned on did not tell the rules either.
-    sitting = [judge(trust.unsigned_before) for judge in (JUDGES if judges is None else judges)]
+    making = JUDGES if judges is None else judges
+    sitting = [make(trust.unsigned_before, bundle) for make in making]
     seen = 0
     for checked, found in _examine(bundle, trust, processes or os.cpu_count() or 1):
         findings.add(found)
@@ -200,10 +212,13 @@ def _checkpoints(
             if older is not None:
                 findings.add(timetable.plan(older, place))
     with bundle.open(CHECKPOINT) as stream:
-        try:
-            text = stream.read(_MAX_NOTE).decode()
-        except ValueError:
-            raise UnusableError(f"{CHECKPOINT} is not UTF-8") from None
+        raw = stream.read(MAX_NOTE_BYTES + 1)
+    if len(raw) > MAX_NOTE_BYTES:
+        raise UnusableError(f"{CHECKPOINT} has more than {MAX_NOTE_BYTES} bytes")
+    try:
+        text = raw.decode()
+    except ValueError:
+        raise UnusableError(f"{CHECKPOINT} is not UTF-8") from None
     newest = read_note(text, trust, CHECKPOINT, findings)
     if newest is not None:
         findings.add(timetable.plan(newest, CHECKPOINT))
@@ -231,7 +246,7 @@ def _differences(bundle: Bundle, trust: Trust, newest: Cosigned | None) -> Itera
 def _examine(bundle: Bundle, trust: Trust, processes: int) -> Iterator[Examined]:
     """Have all events looked at, chunk by chunk, in their order."""
     with ExitStack() as stack:
-        chunks = _chunks(bundle, stack)
+        chunks = chunks_of(bundle, stack)
         if processes == 1 or bundle.events <= CHUNK:
             for at, events, personal in chunks:
                 yield check_events(events, personal, trust, at)
@@ -246,19 +261,27 @@ def _examine(bundle: Bundle, trust: Trust, processes: int) -> Iterator[Examined]
             yield under_way.popleft().result()
 
 
-def _chunks(bundle: Bundle, stack: ExitStack) -> Iterator[tuple[int, list[bytes], list[bytes]]]:
+def chunks_of(bundle: Bundle, stack: ExitStack) -> Iterator[tuple[int, list[bytes], list[bytes]]]:
     """Yield the number of a chunk's first line, its events, and their personal data."""
     events = lines(stack.enter_context(bundle.open(EVENTS)))
     personal = lines(stack.enter_context(bundle.open(PERSONAL)))
-    row, at = next(personal, None), 0
-    while chunk := list(islice(events, CHUNK)):
-        last = max(map(position_of, chunk))
-        rows: list[bytes] = []
-        while row is not None and position_of(row) <= last and len(rows) < _MAX_ROWS:
+    row, at, size = next(personal, None), 0, 0
+    chunk: list[bytes] = []
+    rows: list[bytes] = []
+    for line in events:
+        chunk.append(line)
+        size += len(line)
+        last = position_of(line)
+        while row is not None and position_of(row) <= last and size < _MAX_BYTES:
             rows.append(row)
+            size += len(row)
             row = next(personal, None)
+        if len(chunk) == CHUNK or size >= _CHUNK_BYTES:
+            yield at, chunk, rows
+            at += len(chunk)
+            chunk, rows, size = [], [], 0
+    if chunk:
         yield at, chunk, rows
-        at += len(chunk)
     if row is not None:
         # What lies behind the last event belongs to none; the first of it is enough to say so.
-        yield at, [], [row]
+        yield at + len(chunk), [], [row]

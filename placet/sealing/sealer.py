@@ -161,8 +161,7 @@ class Sealer:
     async def _reign(self) -> None:
         """Wait to be elected, and seal until something goes wrong."""
         async with self._opened() as (session, pool):
-            while not await session.elect():  # noqa: ASYNC110 - a lock that is free raises no event
-                await asyncio.sleep(_STANDBY_SECONDS)
+            await self._elected(session, pool)
             publishers = await self._prepared(session, pool)
             log.info("sealing", ledger=self._keys.origin, key=self._keys.signer.key.short)
             self._watch.refused(now=False)
@@ -170,6 +169,16 @@ class Sealer:
                 for publisher in publishers:
                     tasks.create_task(publisher.run())
                 tasks.create_task(self._rounds(session, publishers))
+
+    async def _elected(self, session: SealingSession, pool: Pool) -> None:
+        """Wait until no other seals; whoever else holds the lock may seal nothing: that is told."""
+        looked = float("-inf")
+        while not await session.elect():
+            if time.monotonic() - looked >= _LOOK_SECONDS:
+                looked = time.monotonic()
+                with suppress(UnavailableError):
+                    self._told_of(await look(pool))
+            await asyncio.sleep(_STANDBY_SECONDS)
 
     async def _prepared(self, session: SealingSession, pool: Pool) -> Sequence[Publisher]:
         """Check that what was sealed before is whole, here and outside; publish what was not.

@@ -11,6 +11,7 @@ from rfc3161_client import HashAlgorithm, TimestampRequestBuilder
 
 from placet.cli.run import run
 from placet.connections import open_ledger
+from placet.digest import canonical
 from placet.ledger import PostgresLedger
 from placet.proof.note import COSIGNATURE, parse_note, public_key
 from placet.sealing.keys import RETIRED_FILE
@@ -264,6 +265,9 @@ async def test_of_pruned_bodies_the_rest_is_still_proved(office: Office) -> None
     bundle = office.export("bundle")
     assert [line["body"] is None for line in lines(bundle)] == [True, True, False, False, False]
     assert office.verify(bundle) == 0
+    one = office.export("one", "--request", "expense-1")
+    assert {line["stream"] for line in lines(one)} == {"expense-1", "retention:1"}
+    assert office.verify(one) == 0
     with psycopg.connect(office.admin_url) as connection:
         unlock(connection)
         connection.execute("update audit.pruned set body_digest = sha256('') where seq = 2")
@@ -299,6 +303,71 @@ async def test_what_was_erased_is_told_in_every_bundle(
     assert "an erasure" not in capsys.readouterr().out
 
 
+async def test_what_is_pruned_before_a_witness_has_seen_it_is_said(
+    office: Office, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await office.tell("expense-1")
+    office.seal()
+    data: dict[str, Any] = {"from_seq": 1, "to_seq": 2}
+    await office.ledger.append(
+        [event("system:partition:pruned", request="retention:1", data=data, requester="alice")]
+    )
+    office.seal(witnessed=False)
+    with psycopg.connect(office.admin_url) as connection:
+        unlock(connection)
+        connection.execute(
+            "insert into audit.pruned (seq, kind, occurred, body_digest, tombstone)"
+            " select seq, kind, occurred, sha256(body), 3 from audit.event where seq = 1"
+        )
+        connection.execute("delete from audit.event where seq = 1")
+    office.export("bundle")
+    assert "the tombstone of what was pruned is not in this tree yet" in capsys.readouterr().out
+
+
+@pytest.mark.rule(number=11)
+@pytest.mark.parametrize("anchor", [b"\xff" * 40, b"\x80" + bytes(39), b"\xff"])
+async def test_nonsense_from_whoever_has_the_password_does_not_keep_others_from_a_bundle(
+    office: Office, capsys: pytest.CaptureFixture[str], anchor: bytes
+) -> None:
+    await office.tell("expense-1")
+    with psycopg.connect(office.admin_url) as connection:
+        told = event(request="expense-1")
+        values = (bytes.fromhex(told.event_id), told.kind, told.occurred, canonical(told.body))
+        connection.execute(
+            "select audit.append(array[%s::bytea], array['expense-1'], array[%s],"
+            " array[%s::timestamptz], array[%s::bytea], anchors => array[%s::bytea])",
+            (*values, anchor),
+        )
+    office.seal()
+    capsys.readouterr()
+    for bundle in (office.export("bundle"), office.export("one", "--request", "expense-1")):
+        assert office.verify(bundle) == 11
+        told_of = capsys.readouterr().out
+        assert "anchor-" in told_of or "line-unreadable" in told_of
+
+
+@pytest.mark.rule(number=11)
+@pytest.mark.parametrize("typed", ['"sealed:{}', 'x"sealed:{}', "sealed:{}", "sealed:{} "])
+async def test_nobody_names_a_ciphertext_by_typing_its_digest(office: Office, typed: str) -> None:
+    await office.tell("expense-1")
+    office.seal()
+    theirs = lines(office.export("theirs"), "personal.jsonl")[0]["digest"]
+    for digest in (theirs, "0" * 64):
+        said = event(request="expense-2", decision_id=typed.format(digest), requester="eve")
+        await office.ledger.append([said])
+    office.seal()
+    bundle = office.export("bundle", "--request", "expense-2")
+    assert theirs not in {row["digest"] for row in lines(bundle, "personal.jsonl")}
+    assert office.verify(bundle) == office.verify(office.export("whole")) == 0
+
+
+@pytest.mark.rule(number=11)
+async def test_a_request_may_be_called_like_a_ciphertext(office: Office) -> None:
+    await office.tell(f"sealed:{'0' * 64}")
+    office.seal()
+    assert office.verify(office.export("bundle")) == 0
+
+
 async def test_nothing_is_written_over_and_nothing_half(office: Office) -> None:
     there = office.path / "there"
     there.mkdir()
@@ -322,6 +391,11 @@ async def test_a_trust_file_is_made_of_the_keys_that_are_there(
     assert told["witnesses"] == {"keys": [PINNED_WITNESS], "quorum": 1}
     assert told["log"]["keys"][0].startswith(f"{ORIGIN}+")
     assert told["writers"][0].startswith(f"{ORIGIN}/writer+")
+    before = str(public_key(ORIGIN, private_key("before")))
+    (office.path / "keys" / "log.retired").write_text(f"{before}\n", encoding="utf-8")
+    assert run(["audit", "trust"]) == 0
+    both = json.loads(capsys.readouterr().out)["log"]["keys"]
+    assert both == [*told["log"]["keys"], before]
     monkeypatch.setenv("PLACET_KEYS", str(office.path / "empty"))
     assert run(["audit", "trust"]) == 7
     assert not (office.path / "empty").exists()

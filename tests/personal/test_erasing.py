@@ -132,6 +132,19 @@ async def test_files_of_theirs_go_and_those_of_others_stay(world: World) -> None
     assert {*data["content"]} == {digest, sha256(RECEIPT)}
 
 
+@pytest.mark.rule(number=11)
+@pytest.mark.parametrize("user", ["expense-1", "expense-2"])
+async def test_a_policy_stays_whoever_has_typed_its_digest(world: World, user: str) -> None:
+    policy = await world.ledger.put_content(b'{"id":"expense"}', "application/json")
+    await tell(world.ledger, "expense-1", ALICE)
+    await tell(world.ledger, "expense-2", BOB)
+    typed = event(request="expense-1", actor=ALICE, reason=f"see {policy}", requester="alice")
+    planned = event(request=user, policy={"id": "expense", "version": 1, "digest": policy})
+    await world.ledger.append([typed, planned])
+    await world.erase()
+    assert await world.ledger.get_content(policy) == b'{"id":"expense"}'
+
+
 async def test_what_open_requests_need_stays(world: World) -> None:
     digest = await tell(world.ledger, "expense-1", ALICE, RECEIPT, open_=True)
     result = await world.erase()

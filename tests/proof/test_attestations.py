@@ -89,3 +89,38 @@ def test_a_remark_is_only_bound_to_its_request_and_its_id(tmp_path: Path, codes:
     told["decision_id"] = "d-2"
     found = codes(decided(tmp_path / "b", "person:case:commented", **told))
     assert found == {Code.ATTESTATION_OTHER}
+
+
+@pytest.mark.parametrize("shown", [True, False])
+def test_a_decision_id_that_is_sealed_is_compared_when_it_is_shown(
+    *, shown: bool, tmp_path: Path, codes: Codes
+) -> None:
+    ledger = Ledger()
+    name = ledger.personal_name("expense-0", "d-1", "decision_id")
+    body = {
+        "actor": {"id": "bob", "assurance": "verified"},
+        "decision_id": name,
+        "digest": DIGEST,
+        "stage": "manager",
+        "data": {},
+        "attestation": attestation(CLAIMS),
+    }
+    if not shown:
+        ledger.personal = [row._replace(key=None) for row in ledger.personal]
+    ledger.append("expense-0", "reviewer:review:approved", body)
+    ledger.seal()
+    assert codes(ledger.write(tmp_path / "bundle")) == set()
+
+
+@pytest.mark.rule(number=11)
+def test_a_missing_signature_is_not_excused_by_a_sealed_decision_id(
+    tmp_path: Path, codes: Codes
+) -> None:
+    ledger = Ledger()
+    name = ledger.personal_name("expense-0", "d-1", "decision_id")
+    ledger.personal = [row._replace(key=None) for row in ledger.personal]
+    actor = {"id": "bob", "assurance": "verified"}
+    told = {"actor": actor, "attestation": None, "decision_id": name, "data": {}}
+    ledger.append("expense-0", "reviewer:review:approved", told)
+    ledger.seal()
+    assert codes(ledger.write(tmp_path / "bundle")) == {Code.ATTESTATION_MISSING}

@@ -1,12 +1,18 @@
+import asyncio
 import socket
 
 import httpx
+import psycopg
 import pytest
 
 from placet.domain.errors import InvalidInputError
 from placet.metrics import SealerGauges, metrics_runtime
 from placet.sealing.backlog import Backlog, Holding
+from placet.sealing.places import Publisher
+from placet.sealing.sealer import Sealer
 from placet.settings import Settings
+from tests.sealing.sealed import PACE, SealedLedger
+from tests.support.waiting import eventually
 
 
 def settings(address: str) -> Settings:
@@ -52,3 +58,34 @@ def test_what_holds_up_the_sealing_is_said_as_far_as_it_is_known() -> None:
         str(Holding(7, "shop", "psql", 61.2)) == "process 7 in the database shop (psql), for 61 s"
     )
     assert str(Holding(7, None, None, None)) == "process 7"
+
+
+class Watched:
+    """What a sealer has told of what waits."""
+
+    def __init__(self) -> None:
+        self.found: list[Backlog] = []
+
+    def waiting(self, found: Backlog) -> None:
+        """Take what waits to be sealed."""
+        self.found.append(found)
+
+    def refused(self, *, now: bool) -> None:
+        """Take whether sealing is refused."""
+
+
+async def test_a_sealer_that_waits_for_its_turn_tells_what_waits_too(
+    sealed_ledger: SealedLedger,
+) -> None:
+    sealed_ledger.append(3)
+    watched, nowhere = Watched(), list[Publisher]()
+    sealer = Sealer(sealed_ledger.url, sealed_ledger.keys, lambda _: nowhere, PACE, watched)
+    with psycopg.connect(sealed_ledger.admin_url, autocommit=True) as connection:
+        # Anybody who may connect can take the lock by which sealers are elected.
+        connection.execute("select pg_advisory_lock(1347175251)")
+        running = asyncio.create_task(sealer.run())
+        await eventually(lambda: bool(watched.found), "a word of what waits")
+        running.cancel()
+        await asyncio.wait([running])
+    assert watched.found[0].events == 3
+    assert sealed_ledger.size() == 0

@@ -17,7 +17,27 @@ from placet.proof.tree import Frontier, inclusion_proofs
 ORIGIN = "example.com/ledger"
 WITNESS = "example.org/witness"
 START = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
-POLICY = b'{"id":"expense","version":3}'
+POLICY = json.dumps(
+    {
+        "policy": {
+            "id": "expense",
+            "version": 3,
+            "routes": [{"name": "reviewed", "stages": ["manager"]}],
+            "stages": {
+                "manager": {
+                    "groups": [{"name": "manager", "approve": "any", "reject": "any"}],
+                    "escalation": [],
+                    "deadline": {"then": "reject", "finally": None},
+                    "assurance": "claimed",
+                    "distinct_from": [],
+                    "when_stuck": "escalate",
+                }
+            },
+            "changes": {"at_most": 5, "within": "14d", "edits": "never"},
+            "break_glass": None,
+        }
+    }
+).encode()
 POLICY_DIGEST = hashlib.sha256(POLICY).hexdigest()
 EVENTS_OF_A_REQUEST = 5
 
