@@ -64,6 +64,7 @@ class Written(NamedTuple):
         left_out: How many events are recorded and not in the tree.
         erasing: Whether something has been erased whose event is not in the tree.
         pruning: Whether bodies have been pruned whose tombstone is not in the tree.
+        unopened: How many texts stay sealed, as their keys are not here.
     """
 
     events: int
@@ -72,6 +73,7 @@ class Written(NamedTuple):
     left_out: int
     erasing: bool
     pruning: bool
+    unopened: int
 
 
 def write_bundle(  # noqa: PLR0913 - each is told apart at the door
@@ -140,7 +142,7 @@ def write_bundle(  # noqa: PLR0913 - each is told apart at the door
             }
         )
         gone = snapshot.erasing(head.size), snapshot.pruning(head.size)
-    return Written(part.events, first, head.size, head.left_out, *gone)
+    return Written(part.events, first, head.size, head.left_out, *gone, part.unopened)
 
 
 class _Part:
@@ -150,12 +152,13 @@ class _Part:
         events: How many were written.
         anchors: Sizes of the trees that writers had seen.
         policies: Digests of the policies they name.
+        unopened: How many texts were to be opened, and have no key here.
     """
 
     def __init__(
         self, snapshot: Snapshot, files: "_Files", keys: SubjectKeys | None, progress: Progress
     ) -> None:
-        self.events = 0
+        self.events = self.unopened = 0
         self.anchors: set[int] = set()
         self.policies: set[str] = set()
         self._snapshot = snapshot
@@ -197,6 +200,7 @@ class _Part:
 
     def _personal(self, position: int, sealed: Ciphertext) -> None:
         key = opening_key(sealed, self._keys) if self._keys else None
+        self.unopened += self._keys is not None and key is None
         told = {
             "position": position,
             "digest": sealed.digest.hex(),

@@ -179,9 +179,14 @@ def _since(text: str) -> int | datetime:
 
 def _told(path: Path, written: Written, wish: Wish) -> str:
     of = f" of {wish.request}" if wish.request else f" from position {written.first} on"
-    told = f"{path}: {written.events:,} events{of}, from a tree of {written.size:,}"
+    told = f"{path}: {written.events:,} events{of}; its checkpoint covers {written.size:,}"
     if written.left_out:
         told += f"\n{written.left_out:,} events are recorded and not yet sealed or witnessed"
+    if written.unopened:
+        told += (
+            f"\n{written.unopened:,} texts stay sealed, as their keys are not in PLACET_KEYS;"
+            " export where they are, or say --without-names"
+        )
     if written.erasing:
         told += (
             "\nan erasure is not sealed yet: what it took away is missing, and so is the event that"

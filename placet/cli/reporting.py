@@ -16,6 +16,7 @@ from placet.domain.ledger import RecordedEvent
 from placet.domain.policy import PolicySnapshot
 from placet.ledger.postgres import PostgresLedger
 from placet.policy.service import restore_snapshot
+from placet.registry import PIPELINES, pipeline_named
 from placet.reporting.document import Document
 from placet.reporting.files import Form, FormError, form_of, write_report
 from placet.reporting.page import page
@@ -63,7 +64,11 @@ async def report_period(  # noqa: PLR0913 - each is a separate wish
     force: bool,
     json: bool,
 ) -> int:
-    """Write the summary of a period."""
+    """Write the summary of a period.
+
+    Raises:
+        InvalidInputError: It names a pipeline that there is not and never was.
+    """
     form = form_of(out, form)
     settings = Settings.from_environment()
     counting = Counting(period, sample=sample, seed=seed)
@@ -73,6 +78,9 @@ async def report_period(  # noqa: PLR0913 - each is a separate wish
         newest = await ledger.reports.newest()
         proof = await ledger.reports.proof(())
     summary = counting.summary()
+    if period.pipeline and not summary.total:
+        # The ledger may hold requests of a pipeline that is gone; a misspelt one holds none.
+        _known(period.pipeline)
     if form is Form.JSON:
         write_report(out, summary_json(summary), force=force)
     elif form is Form.CSV:
@@ -88,7 +96,7 @@ async def report_period(  # noqa: PLR0913 - each is a separate wish
     return _said(out, form, {"requests": summary.total}, json=json)
 
 
-def no_period(*told: str | None) -> None:
+def no_period(*told: str | int | None) -> None:
     """Refuse the options of a period beside a request.
 
     Raises:
@@ -96,8 +104,8 @@ def no_period(*told: str | None) -> None:
     """
     if any(each is not None for each in told):
         raise InvalidInputError(
-            "a report is of one request or of a period: leave out the request, or --from, --to and "
-            "--pipeline"
+            "a report is of one request or of a period: leave out the request, or --from, --to, "
+            "--pipeline and --sample"
         )
 
 
@@ -110,6 +118,12 @@ def period_of(first: str | None, last: str | None, pipeline: str | None) -> Peri
     if first is None or last is None:
         raise InvalidInputError("name a request, or a period by both --from DATE and --to DATE")
     return Period(_day(first), _day(last), pipeline)
+
+
+def _known(pipeline: str) -> None:
+    if pipeline_named(pipeline) is None:
+        names = ", ".join(each.name for each in PIPELINES)
+        raise InvalidInputError(f"{pipeline[:40]!r} is no pipeline; known are: {names}")
 
 
 def _day(told: str) -> date:

@@ -94,7 +94,7 @@ def _print(name: str, found: Status) -> None:
             ("not sealed yet", waiting),
         ]
     )
-    table(("PLACE", "SIZE", "BEHIND"), map(_cells, found.places))
+    table(("PLACE", "EVENTS", "BEHIND"), map(_cells, found.places))
     for problem in found.problems:
         say(f"placet: {problem}")
 

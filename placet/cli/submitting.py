@@ -173,4 +173,7 @@ def _tell(made: Submission, read: Read, *, json: bool) -> None:
             f"Follow it: placet watch {made.request_id}"
         )
     else:
-        say(f"it was submitted before: {about}. Look at it: placet show {made.request_id}")
+        say(
+            f"it was submitted before: {about}. Look at it: placet show {made.request_id}. "
+            "To ask once more, give it another --key"
+        )

@@ -82,7 +82,7 @@ def _problems(concern: Concern, asks: Person, *, offline: bool) -> Iterator[Prob
         yield Problem(
             path,
             f"a legal hold forbids it ({', '.join(concern.holds)}); when it may go, release it: "
-            "placet audit release HOLD --reason TEXT",
+            "placet audit release HOLD --reason TEXT --as WHO",
         )
 
 

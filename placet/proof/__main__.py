@@ -1,7 +1,7 @@
 """``python -m proof BUNDLE --trust trust.json``: the verifier as a program of its own.
 
-It ends with 0 when all is verified, with 1 when something is wrong, and with 2 when what it was
-given cannot be used.
+It ends with 0 when all is verified, with 11 when something is wrong, as `placet audit verify` does,
+and with 2 when what it was given cannot be used.
 """
 
 import argparse
@@ -15,7 +15,7 @@ from .report import as_json, as_text
 from .trust import read_trust
 from .verify import Progress, Report, verify
 
-VERIFIED, FINDINGS, UNUSABLE = 0, 1, 2
+VERIFIED, FINDINGS, UNUSABLE = 0, 11, 2
 
 _WIDTH = 40
 
@@ -25,6 +25,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m proof",
         description="Verify a bundle of the audit ledger without a database, trusting nobody.",
+        epilog="It ends with 0 when all is verified, with 11 when something is wrong, and with"
+        " 2 when what it was given cannot be used.",
     )
     parser.add_argument("bundle", type=Path, help="the bundle's directory")
     parser.add_argument("--trust", type=Path, required=True, help="the keys that you have pinned")

@@ -182,7 +182,10 @@ def _open(path: Path, name: str) -> BinaryIO:
         stream = os.fdopen(os.open(path / name, _FLAGS), "rb")
     except (OSError, ValueError) as error:
         told = error.strerror if isinstance(error, OSError) else "it is no name"
-        raise UnusableError(f"{_told(name)} cannot be read: {told}") from None
+        raise UnusableError(
+            f"{path / _told(name)}: {told}; name the directory of a whole bundle, as `audit export`"
+            " made it"
+        ) from None
     if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
         stream.close()
         raise UnusableError(f"{_told(name)} cannot be read: it is no plain file")

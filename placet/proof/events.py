@@ -134,7 +134,11 @@ class _Event:
     def findings(self) -> Iterator[Finding]:
         """Yield what is wrong with the event."""
         if self._leaf != self._line.leaf:
-            yield self._wrong(Code.LEAF_CHANGED, "the leaf is not that of the event beside it")
+            event = self._line.event
+            of = f"{shown(event.kind)}, number {event.stream_seq} of {shown(event.stream)}"
+            yield self._wrong(
+                Code.LEAF_CHANGED, f"the leaf is not that of the event beside it: {of}"
+            )
         yield from self._signature()
         if self._line.body_digest is None:
             yield from self._story()

@@ -15,7 +15,6 @@ class Code(StrEnum):
     BUNDLE_DIFFERS = "bundle-differs"
 
     LINE_UNREADABLE = "line-unreadable"
-    LINE_NOT_CANONICAL = "line-not-canonical"
     LEAF_CHANGED = "leaf-changed"
     POSITION_GAP = "position-gap"
     SEQ_REPEATED = "seq-repeated"

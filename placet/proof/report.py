@@ -1,5 +1,6 @@
 """Says what came of a verification: to people in sentences, to programs as one JSON object."""
 
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -10,6 +11,8 @@ from .trust import Trust
 from .verify import Report
 
 _MICRO = 1_000_000
+# So many of a code are told to people: one changed event lets every later checkpoint differ.
+_TOLD = 5
 
 
 def proved(report: Report) -> list[str]:
@@ -78,11 +81,16 @@ def _unproved(report: Report, trust: Trust) -> Iterator[str]:
 def as_text(report: Report, trust: Trust) -> str:
     """Write the result for people."""
     findings = report.findings
-    lines = list(map(str, findings.first))
+    said: Counter[str] = Counter()
+    lines = []
+    for each in findings.first:
+        said[each.code] += 1
+        if said[each.code] <= _TOLD:
+            lines.append(str(each))
     lines += [
-        f"{code}: {count - findings.KEPT} more"
+        f"{code}: {count - _TOLD} more; --json lists the first {findings.KEPT}"
         for code, count in findings.counts.items()
-        if count > findings.KEPT
+        if count > _TOLD
     ]
     total = findings.counts.total()
     lines.append("" if total else "VERIFIED")

@@ -46,7 +46,7 @@ def read_trust(path: Path) -> Trust:
     """
     try:
         told = json.loads(path.read_text(encoding="utf-8"))
-        _only_known(told)
+        _only_known(_one(told, dict))
         witnesses = told.get("witnesses", {"keys": [], "quorum": 0})
         trust = Trust(
             origin=_one(told["log"]["origin"], str),
@@ -61,13 +61,18 @@ def read_trust(path: Path) -> Trust:
     except OSError as error:
         raise UnusableError(f"{path}: {error.strerror}; name the file of pinned keys") from None
     except KeyError as error:
-        raise UnusableError(f"{path} has no {error}; make it with `audit trust`") from None
+        raise UnusableError(f"{path} has no {error}; make one with `audit trust`") from None
     except (ValueError, TypeError, AttributeError, RecursionError) as error:
-        raise UnusableError(f"{path} is no trust file: {error}") from None
+        raise UnusableError(
+            f"{path} is no trust file: {error}; make one with `audit trust`"
+        ) from None
     if not trust.log:
         raise UnusableError(f"{path} pins no key of the log: nothing could be verified")
     if not 0 <= trust.quorum <= len(trust.witnesses):
-        raise UnusableError(f"{path} wants {trust.quorum} of {len(trust.witnesses)} witnesses")
+        raise UnusableError(
+            f"{path} wants {trust.quorum} of {len(trust.witnesses)} witnesses; add the others'"
+            " keys, or correct the quorum"
+        )
     return trust
 
 

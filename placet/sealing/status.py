@@ -95,6 +95,7 @@ async def _state(
     problem = None
     if behind > spec.every_seconds + LATE_SECONDS:
         problem = (
-            f"{name} has lacked a newer checkpoint for {behind:.0f} s; look at the sealer's log"
+            f"{name} has lacked a newer checkpoint for {behind:.0f} s; look at the sealer's "
+            "log, and start it anew if seal.yaml was changed"
         )
     return PlaceState(name, size, behind, problem)

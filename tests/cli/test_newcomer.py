@@ -83,6 +83,7 @@ def test_the_same_file_twice_is_the_same_case(office: Office) -> None:
     assert second.document == {**first.document, "new": False}
     assert third.out.strip() == first.document["request"]
     assert "submitted before" in third.err
+    assert "--key" in third.err
 
 
 def test_the_same_key_with_other_content_is_refused_with_both_digests(office: Office) -> None:

@@ -14,6 +14,8 @@ from placet.attestation import Claims
 from placet.domain.message import UPDATE, Message, parse
 from placet.domain.review import Answer
 from placet.domain.vocabulary import Action, Kind, Refusal
+from placet.proof.breaches import Breach
+from placet.proof.findings import Code
 from tests.docs.markdown import (
     REPOSITORY,
     anchors,
@@ -206,3 +208,14 @@ def test_every_database_role_is_explained() -> None:
     roles = set(re.findall(r"'(placet_[a-z]+(?:_[a-z]+)?)'", sql))
     cells = first_cells(DOCS / "security.md", "The database's roles")
     assert {role for cell in cells for role in re.findall(r"placet_\w+", cell)} == roles
+
+
+def test_every_finding_is_explained_to_the_auditor() -> None:
+    told = re.findall(r"`([a-z-]+)`", "\n".join(_rows(DOCS / "findings.md")))
+    assert sorted(told) == sorted([*Code, *Breach])
+
+
+def _rows(page: Path) -> list[str]:
+    """Return the first cells of all tables of a page."""
+    lines = page.read_text(encoding="utf-8").splitlines()
+    return [line.split("|")[1] for line in lines if line.startswith("| `")]

@@ -206,14 +206,30 @@ async def test_a_part_begins_at_a_day(office: Office) -> None:
     assert not (office.path / "later").exists()
 
 
-async def test_names_are_revealed_or_left_sealed(office: Office) -> None:
+async def test_names_are_revealed_or_left_sealed(
+    office: Office, capsys: pytest.CaptureFixture[str]
+) -> None:
     await office.tell("expense-1")
     office.seal()
     with_names, without = office.export("with"), office.export("without", "--without-names")
+    assert "stay sealed" not in capsys.readouterr().out
     assert all(row["key"] for row in lines(with_names, "personal.jsonl"))
     assert not any(row["key"] for row in lines(without, "personal.jsonl"))
     assert office.verify(with_names) == office.verify(without) == 0
     assert lines(with_names) == lines(without)
+
+
+async def test_names_that_cannot_be_revealed_here_are_counted(
+    office: Office, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await office.tell("expense-1")
+    office.seal()
+    monkeypatch.setenv("PLACET_KEYS", str(office.path / "empty"))
+    bundle = office.export("bundle")
+    told = capsys.readouterr().out
+    sealed = lines(bundle, "personal.jsonl")
+    assert not any(row["key"] for row in sealed)
+    assert f"{len(sealed)} texts stay sealed" in told
 
 
 @pytest.mark.rule(number=11)

@@ -93,10 +93,10 @@ def test_no_name_of_a_file_can_move_the_cursor(
     (bundle / name).write_bytes(b"1")
     for change in (b"1", b"2"):
         (bundle / name).write_bytes(change)
-        assert main([str(bundle), "--trust", str(trust_file)]) == 1
+        assert main([str(bundle), "--trust", str(trust_file)]) == 11
         ledgers.refreshed(bundle)
     (bundle / name).write_bytes(b"3")
-    assert main([str(bundle), "--trust", str(trust_file)]) == 1
+    assert main([str(bundle), "--trust", str(trust_file)]) == 11
     told = "".join(capsys.readouterr())
     assert told.isascii()
     assert told.replace("\n", "").isprintable()
@@ -143,7 +143,7 @@ def test_a_line_that_is_no_signature_is_shown_in_ascii(
     note = (bundle / "checkpoint").read_text("utf-8")
     (bundle / "checkpoint").write_text(f"{note}\u00e9\u6f22\x9b2J\n", "utf-8")
     ledgers.refreshed(bundle)
-    assert main([str(bundle), "--trust", str(trust_file), "--json"]) == 1
+    assert main([str(bundle), "--trust", str(trust_file), "--json"]) == 11
     told = json.loads(capsys.readouterr().out)
     assert all(each["sentence"].isascii() for each in told["findings"])
 

@@ -87,8 +87,9 @@ def test_a_copy_finds_what_is_wrong(
     ledger.leaves[7] = b"x" * 32
     bundle = ledger.write(tmp_path / "bundle")
     answer = alone(bundle, "--trust", trust_file)
-    assert answer.returncode == 1
+    assert answer.returncode == 11
     assert answer.stdout.startswith("leaf-changed position 7: ")
+    assert ", number " in answer.stdout.splitlines()[0]
     assert "NOT VERIFIED: 1 findings in 24 events" in answer.stdout
 
 
@@ -119,7 +120,7 @@ def test_the_result_can_be_read_by_a_program(
 ) -> None:
     ledger.leaves[7] = b"x" * 32
     bundle = ledger.write(tmp_path / "bundle")
-    assert main([str(bundle), "--trust", str(trust_file), "--json"]) == 1
+    assert main([str(bundle), "--trust", str(trust_file), "--json"]) == 11
     told = json.loads(capsys.readouterr().out)
     assert told["verified"] is False
     assert told["counts"] == {"leaf-changed": 1}
@@ -184,3 +185,33 @@ def test_nothing_in_a_bundle_can_move_the_cursor(pinned: Trust, ledger: Ledger) 
     _, findings = check_events([ledger.line(0).encode()], [], pinned, 0)
     assert findings
     assert all(str(each).isprintable() and str(each).isascii() for each in findings)
+
+
+def test_people_are_told_the_first_few_findings_of_a_kind(
+    ledger: Ledger, tmp_path: Path, trust_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for place in range(4, 16):
+        ledger.leaves[place] = b"x" * 32
+    bundle = ledger.write(tmp_path / "bundle")
+    assert main([str(bundle), "--trust", str(trust_file)]) == 11
+    told = capsys.readouterr().out.splitlines()
+    assert sum(line.startswith("leaf-changed position ") for line in told) == 5
+    assert "leaf-changed: 7 more; --json lists the first 100" in told
+
+
+@pytest.mark.parametrize("given", ["[]", "{", '{"kty": "OKP"}', "{}"])
+def test_what_is_no_trust_file_says_how_one_is_made(
+    given: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "trust.json").write_text(given, encoding="utf-8")
+    assert main([str(tmp_path), "--trust", str(tmp_path / "trust.json")]) == 2
+    assert capsys.readouterr().err.endswith("make one with `audit trust`\n")
+
+
+def test_what_is_no_bundle_is_named_with_its_path(
+    tmp_path: Path, trust_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([str(tmp_path / "none"), "--trust", str(trust_file)]) == 2
+    told = capsys.readouterr().err
+    assert told.startswith(f"{tmp_path / 'none' / 'bundle.json'}: ")
+    assert "name the directory of a whole bundle" in told

@@ -76,7 +76,7 @@ def report(
     from placet.cli.world import go
 
     if request is not None:
-        no_period(first, last, pipeline)
+        no_period(first, last, pipeline, sample or None)
         return go(report_request(request, out, form=format_, force=force, json=json))
     period = period_of(first, last, pipeline)
     return go(
