@@ -19,9 +19,10 @@ from placet.domain.errors import UnavailableError
 from placet.ledger.encoding import Encoder
 from placet.ledger.postgres import PostgresLedger
 from placet.local.address import find_running
+from placet.personal.keys import steps_key
 from placet.personal.vault import open_vault
 from placet.settings import Settings
-from placet.signing import WRITER_FILE, open_signer
+from placet.signing import WRITER_FILE, LateSigner, open_signer
 
 _START = "start the local stack with `make up`"
 
@@ -65,12 +66,21 @@ def eraser_url(settings: Settings) -> str:
 def event_encoder(settings: Settings) -> Encoder:
     """Return what signs this process's events, and seals what is personal in them.
 
+    Keys that are missing are made when the first event is written, not by who only reads.
+    """
+    signer = LateSigner(settings.keys / WRITER_FILE, f"{settings.ledger_name}/writer")
+    return Encoder(signer, open_vault(settings.keys))
+
+
+def make_keys(settings: Settings) -> None:
+    """Make the keys that a writer needs, where they are missing.
+
     Raises:
         SigningKeyError: The writer's key cannot be used.
-        UnavailableError: The key of what steps came to cannot be used.
+        UnavailableError: The key of what steps came to can be neither read nor made now.
     """
-    signer = open_signer(settings.keys / WRITER_FILE, f"{settings.ledger_name}/writer")
-    return Encoder(signer, open_vault(settings.keys))
+    open_signer(settings.keys / WRITER_FILE, f"{settings.ledger_name}/writer")
+    steps_key(settings.keys)
 
 
 def _with_password(variable: str, url: str, password: str | None) -> str:
@@ -97,7 +107,6 @@ async def open_ledger(settings: Settings) -> AsyncIterator[PostgresLedger]:
 
     Raises:
         UnavailableError: Nothing says where Postgres is.
-        SigningKeyError: The writer's key cannot be used.
     """
     async with open_pool(database_url(settings)) as pool:
         yield PostgresLedger(pool, event_encoder(settings))

@@ -4,6 +4,7 @@ A :class:`Signer` may be anything that signs with Ed25519, for instance a key ma
 here it is a key in a file that only its owner can read.
 """
 
+from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
@@ -70,6 +71,31 @@ class FileSigner:
     def sign(self, message: bytes) -> bytes:
         """Return the 64 bytes of an Ed25519 signature."""
         return self._private.sign(message)
+
+
+class LateSigner:
+    """Signs with a key in a file, which is read or made when something is first signed.
+
+    So whoever only reads the ledger makes no key, and needs none.
+    """
+
+    def __init__(self, path: Path, name: str) -> None:
+        """Sign as ``name``; see :func:`open_signer` for what the first use raises."""
+        self._path = path
+        self._name = name
+
+    @property
+    def key(self) -> VerifierKey:
+        """Return the public half."""
+        return self._signer.key
+
+    def sign(self, message: bytes) -> bytes:
+        """Return the 64 bytes of an Ed25519 signature."""
+        return self._signer.sign(message)
+
+    @cached_property
+    def _signer(self) -> FileSigner:
+        return open_signer(self._path, self._name)
 
 
 def open_signer(path: Path, name: str, of_type: int = SIGNATURE) -> FileSigner:

@@ -7,7 +7,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from placet.signing import SigningKeyError, open_signer
+from placet.signing import LateSigner, SigningKeyError, open_signer
 
 
 def test_a_key_is_made_once_and_only_for_its_owner(tmp_path: Path) -> None:
@@ -17,6 +17,14 @@ def test_a_key_is_made_once_and_only_for_its_owner(tmp_path: Path) -> None:
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
     assert [each.name for each in path.parent.iterdir()] == ["writer.pem"]
+
+
+def test_a_key_that_is_not_used_is_not_made(tmp_path: Path) -> None:
+    signer = LateSigner(tmp_path / "keys" / "writer.pem", "log")
+    assert not list(tmp_path.iterdir())
+    signature = signer.sign(b"message")
+    assert open_signer(tmp_path / "keys" / "writer.pem", "log").key == signer.key
+    assert signer.key.accepts(b"message", signature)
 
 
 def test_many_who_make_a_key_at_once_have_the_same(tmp_path: Path) -> None:

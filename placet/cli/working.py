@@ -14,7 +14,7 @@ import structlog
 from placet.bootstrap import build_worker
 from placet.cli.codes import Code, code_of
 from placet.cli.console import say
-from placet.connections import connect_temporal, open_ledger
+from placet.connections import connect_temporal, make_keys, open_ledger
 from placet.domain.errors import PlacetError, UnavailableError
 from placet.logging import configure
 from placet.metrics import SealerGauges, metrics_runtime
@@ -116,7 +116,8 @@ async def keep_room(ledger: Ledger, every: float) -> None:
 
 
 async def _look(settings: Settings) -> bool:
-    """Ask the ledger something: it must be there, migrated, and let us in."""
+    """Ask the ledger something: it must be there, migrated, and let us in; and have our keys."""
+    await asyncio.to_thread(make_keys, settings)
     async with open_ledger(settings) as ledger:
         await ledger.has_content(_NOTHING)
     return True

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 from pydantic import JsonValue
@@ -32,10 +33,13 @@ class Encoder:
     def __init__(self, signer: Signer | None = None, vault: Vault | None = None) -> None:
         """Sign with ``signer`` and seal what is personal in ``vault``; without, neither is done."""
         self._signer = signer
-        self._key = signer.key.short if signer else ""
         self.vault = vault
         self.anchor = b""
         self._anchored_at = float("-inf")
+
+    @cached_property
+    def _key(self) -> str:
+        return self._signer.key.short if self._signer else ""
 
     def wants_anchor(self) -> bool:
         """Say, once in a while, that it is time to look for a newer checkpoint."""
@@ -54,15 +58,15 @@ class Encoder:
 
         Raises:
             KeyNotAtHandError: It cannot be done without.
+            SigningKeyError: The writer's key cannot be used.
             InvalidInputError: An event has no canonical form, or is too large.
             UnavailableError: A key of personal data can be neither read nor made now.
         """
         sealed = [self._sealed(event, at_once=at_once) for event in events]
         bodies = [body for body, _ in sealed]
         personal = [row for _, rows in sealed for row in rows]
-        signer = self._signer
         key = self._key
-        anchor = self.anchor if signer else b""
+        anchor = self.anchor if key else b""
         signatures = [
             self._signature(event, body, key, anchor)
             for event, body in zip(events, bodies, strict=True)

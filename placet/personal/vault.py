@@ -1,6 +1,7 @@
 """Everything personal goes through here, on its way into the ledger and out of it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -42,10 +43,17 @@ class Sealed(NamedTuple):
 class Vault:
     """Seals and reveals what is personal, and what workflows' steps came to."""
 
-    def __init__(self, keys: SubjectKeys, steps: bytes) -> None:
-        """Use a key for each person, and one (64 bytes) for what steps came to."""
+    def __init__(self, keys: SubjectKeys, steps: Callable[[], bytes]) -> None:
+        """Use a key for each person, and one (64 bytes) for what steps came to.
+
+        That one is asked for when a step is first written; what it raises is raised then.
+        """
         self.keys = keys
-        self._steps = AESSIV(steps)
+        self._steps_key = steps
+
+    @cached_property
+    def _steps(self) -> AESSIV:
+        return AESSIV(self._steps_key())
 
     def seal(self, event: LedgerEvent, *, strays: bool = False, at_once: bool = False) -> Sealed:
         """Seal an event.
@@ -94,12 +102,8 @@ class Vault:
 
 
 def open_vault(keys: Path) -> Vault:
-    """Open the vault whose keys are in a directory.
-
-    Raises:
-        UnavailableError: They can be neither read nor made now.
-    """
-    return Vault(FileKeys(keys), steps_key(keys))
+    """Open the vault whose keys are in a directory; those that are missing are made when needed."""
+    return Vault(FileKeys(keys), partial(steps_key, keys))
 
 
 def _named(step: LedgerStep) -> list[bytes]:

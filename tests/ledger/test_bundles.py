@@ -10,7 +10,7 @@ import pytest
 from rfc3161_client import HashAlgorithm, TimestampRequestBuilder
 
 from placet.cli.run import run
-from placet.connections import open_ledger
+from placet.connections import make_keys, open_ledger
 from placet.digest import canonical
 from placet.ledger import PostgresLedger
 from placet.proof.note import COSIGNATURE, parse_note, public_key
@@ -83,6 +83,7 @@ async def office(
     monkeypatch.setenv("PLACET_DATABASE_URL", database.app_url)
     monkeypatch.setenv("PLACET_LEDGER_NAME", ORIGIN)
     settings = Settings.from_environment()
+    make_keys(settings)
     async with open_ledger(settings) as ledger:
         office = Office(ledger, settings, database.admin_url)
         assert run(["audit", "trust", "--witness", PINNED_WITNESS]) == 0

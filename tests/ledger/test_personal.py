@@ -96,7 +96,7 @@ async def test_nobody_else_waits_for_the_disk_that_keeps_a_new_key(
     database: Database, tmp_path: Path
 ) -> None:
     keys = _Slow(tmp_path / "keys")
-    vault = Vault(keys, steps_key(tmp_path / "keys"))
+    vault = Vault(keys, lambda: steps_key(tmp_path / "keys"))
     async with open_pool(database.app_url) as pool:
         ledger = PostgresLedger(pool, Encoder(vault=vault))
         await tell(ledger)

@@ -45,7 +45,7 @@ class Memory:
 
 
 def vault() -> Vault:
-    return Vault(Memory(), bytes(64))
+    return Vault(Memory(), lambda: bytes(64))
 
 
 def written(event: LedgerEvent, inside: Vault) -> tuple[bytes, list[Ciphertext]]:
