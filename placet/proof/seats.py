@@ -6,6 +6,7 @@ them. The events say who sat down where.
 
 from collections import Counter, defaultdict, deque
 from collections.abc import Iterable, Mapping
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 from .values import whole
@@ -164,39 +165,70 @@ def _share(threshold: dict[str, int], seats: int) -> int:
 
 
 Node = tuple[str, ...]
+Room = defaultdict[Node, dict[Node, int]]
+"""From where to where, and how many still fit."""
 
 
 def can_fill(options: Mapping[str, Iterable[Seat]], needs: Mapping[str, int]) -> bool:
     """Say whether people can sit so that each group has as many as it needs.
 
-    A flow from people over seats into groups, grown by one path at a time (Ford and Fulkerson
-    1956): where everybody sits well already, one path is one step for each.
+    A flow from people over seats into groups, grown by all shortest paths at once (Dinic 1970):
+    whoever writes a story with ten thousand seats does not keep us for hours.
     """
     begin: Node = ("begin",)
     end: Node = ("end",)
-    room: dict[Node, dict[Node, int]] = defaultdict(dict)
+    room: Room = defaultdict(dict)
     for person, seats in options.items():
         room[begin]["person", person] = 1
         for seat in seats:
             room["person", person]["seat", *seat] = 1
             room["seat", *seat]["group", seat[0]] = 1
+    missing = 0
     for group, need in needs.items():
-        room["group", group][end] = need
-    for _ in range(sum(needs.values())):
-        came: dict[Node, Node] = {begin: begin}
-        waiting = deque([begin])
-        while waiting and end not in came:
-            node = waiting.popleft()
-            for other, left in room[node].items():
-                if left and other not in came:
-                    came[other] = node
-                    waiting.append(other)
-        if end not in came:
+        room["group", group][end] = max(0, need)
+        missing += max(0, need)
+    while missing > 0:
+        levels = _levels(room, begin)
+        if end not in levels:
             return False
-        node = end
-        while node != begin:
-            before = came[node]
-            room[before][node] -= 1
-            room[node][before] = room[node].get(before, 0) + 1
-            node = before
+        missing -= _grown(room, levels, begin, end)
     return True
+
+
+def _levels(room: Room, begin: Node) -> dict[Node, int]:
+    """Return how many steps each node is away."""
+    levels = {begin: 0}
+    waiting = deque([begin])
+    while waiting:
+        node = waiting.popleft()
+        for other, left in room[node].items():
+            if left and other not in levels:
+                levels[other] = levels[node] + 1
+                waiting.append(other)
+    return levels
+
+
+def _grown(room: Room, levels: Mapping[Node, int], begin: Node, end: Node) -> int:
+    """Let as many through as shortest paths can take, one at a time; return how many."""
+    ways = {node: list(room[node]) for node in levels}
+    tried: dict[Node, int] = defaultdict(int)
+    grown, path = 0, [begin]
+    while path:
+        node = path[-1]
+        if node == end:
+            for one, other in pairwise(path):
+                room[one][other] -= 1
+                room[other][one] = room[other].get(one, 0) + 1
+            grown, path = grown + 1, [begin]
+            continue
+        while tried[node] < len(ways[node]):
+            other = ways[node][tried[node]]
+            if room[node][other] and levels.get(other) == levels[node] + 1:
+                path.append(other)
+                break
+            tried[node] += 1
+        else:
+            path.pop()
+            if path:
+                tried[path[-1]] += 1
+    return grown
