@@ -17,6 +17,7 @@ from .findings import Finding, UnusableError, shown
 
 _PLANNED = "system:request:planned"
 _SPAN = re.compile(r"(?:([0-9]{1,9})d)?(?:([0-9]{1,9})h)?(?:([0-9]{1,9})m)?")
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 _KEPT = 100
 
 Policy = dict[str, Any]
@@ -65,7 +66,8 @@ class Rulebook:
     def _policy(self, digest: str) -> Policy | None:
         """Return a policy; None when the bundle has none of this digest."""
         name = f"policies/{digest}.json"
-        if name not in self._bundle.files:
+        # Nothing else is a name: a path could lead out of the bundle.
+        if name not in self._bundle.files or not _DIGEST.fullmatch(digest):
             return None
         if digest not in self._known:
             if len(self._known) >= _KEPT:

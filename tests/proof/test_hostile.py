@@ -5,17 +5,20 @@ import os
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
 from placet.proof.__main__ import main
-from placet.proof.bundle import MAX_LINE, open_bundle
+from placet.proof.bundle import MAX_LINE, Bundle, open_bundle
 from placet.proof.findings import Code, UnusableError
 from placet.proof.note import MAX_NOTE_BYTES
-from placet.proof.verify import chunks_of
+from placet.proof.trust import Trust
+from placet.proof.verify import chunks_of, verify
 from tests.proof.conftest import Codes
 from tests.support import ledgers
-from tests.support.ledgers import Ledger
+from tests.support.large import story, tell
+from tests.support.ledgers import KEYS, Ledger, resigned
 
 Place = Callable[[Path], None]
 
@@ -162,3 +165,31 @@ def test_the_proof_of_a_request_that_was_flooded_may_be_long(
     else:
         with pytest.raises(UnusableError, match=r"proof\.json has more"):
             bundle.json("proof.json")
+
+
+def test_no_name_of_a_policy_leads_out_of_the_bundle(
+    tmp_path: Path, pinned: Trust, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger = Ledger()
+    for step in range(len(story())):
+        tell(ledger, "expense-0", step)
+    for at, event in enumerate(ledger.events):
+        body = event.body.replace(ledgers.POLICY_DIGEST.encode(), b"../../outside")
+        ledger.events[at] = resigned(event._replace(body=body), KEYS.writer)
+    ledger.rebuild()
+    bundle = ledger.write(tmp_path / "bundle")
+    (tmp_path / "outside.json").write_bytes(ledgers.POLICY)
+    manifest = json.loads((bundle / "bundle.json").read_bytes())
+    manifest["files"]["policies/../../outside.json"] = ledgers.POLICY_DIGEST
+    (bundle / "bundle.json").write_bytes(ledgers.canonical(manifest) + b"\n")
+    opened: list[str] = []
+    open_ = Bundle.open
+
+    def watched(self: Bundle, name: str) -> BinaryIO:
+        opened.append(name)
+        return open_(self, name)
+
+    monkeypatch.setattr(Bundle, "open", watched)
+    assert Code.FILE_MISSING in verify(bundle, pinned, processes=1).findings.counts
+    assert "events.jsonl" in opened
+    assert not any(".." in name for name in opened)
