@@ -13,7 +13,7 @@ from placet.db.connections import VANISHED, checked_url, translated_errors
 from placet.domain.errors import ConflictError, NotFoundError
 from placet.ledger import bundle_sql, sql
 from placet.personal.sealing import Ciphertext
-from placet.proof.tree import HASH_BYTES, Frontier
+from placet.proof.tree import Frontier
 
 _CONNECT_SECONDS = 3
 _ROWS_AT_ONCE = 1_000
@@ -125,9 +125,8 @@ class Snapshot:
         """
         row = self._one(bundle_sql.FRONTIER, {"size": size})
         stored = bytes(row["frontier"]) if row else b""
-        nodes = [stored[at : at + HASH_BYTES] for at in range(0, len(stored), HASH_BYTES)]
         try:
-            tree = Frontier(row["tree_size"] if row else 0, nodes)
+            tree = Frontier.read(row["tree_size"] if row else 0, stored)
         except ValueError as error:
             raise ConflictError(
                 f"a checkpoint is damaged ({error}); export the whole ledger, and verify it"

@@ -38,6 +38,16 @@ class Frontier:
         if any(len(node) != HASH_BYTES for node in self.nodes):
             raise ValueError("a node is not 32 bytes long")
 
+    @classmethod
+    def read(cls, size: int, joined: bytes) -> "Frontier":
+        """Go on from a tree whose nodes stand one behind the other in ``joined``.
+
+        Raises:
+            ValueError: They are not one hash for each bit of ``size``.
+        """
+        starts = range(0, len(joined), HASH_BYTES)
+        return cls(size, [joined[start : start + HASH_BYTES] for start in starts])
+
     def add(self, leaf: bytes) -> None:
         """Put a leaf's hash at the end."""
         nodes, full = self.nodes, self.size

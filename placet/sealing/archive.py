@@ -66,7 +66,7 @@ class Archive:
             raise NotFoundError(
                 f"the ledger has no checkpoint of {old} events; it has one for each batch it sealed"
             )
-        frontier = Frontier(old, _hashes(row["frontier"]))
+        frontier = Frontier.read(old, row["frontier"])
         # A witness that was away for long may lack millions, and hashing them takes its time.
         leaves = [
             await self._leaves(at, min(at + _AT_ONCE, new)) for at in range(old, new, _AT_ONCE)
@@ -106,10 +106,6 @@ class Archive:
         with translated_errors():
             async with self._pool.connection() as connection:
                 await connection.execute(query, values)
-
-
-def _hashes(joined: bytes) -> list[bytes]:
-    return list(_one_by_one([joined]))
 
 
 def _one_by_one(joined: Iterable[bytes]) -> Iterator[bytes]:

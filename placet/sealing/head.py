@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from placet.proof.note import Note, NoteError, is_signed, parse_checkpoint, parse_note
-from placet.proof.tree import HASH_BYTES, Frontier
+from placet.proof.tree import Frontier
 from placet.sealing.errors import KEEP_ALL, SealingRefusedError
 from placet.sealing.keys import LogKeys
 
@@ -110,7 +110,7 @@ def _head(row: Mapping[str, Any], keys: LogKeys) -> Head:
     size = int(row["tree_size"])
     try:
         note = own_note(row["note"], keys)
-        frontier = Frontier(size, _nodes(row["frontier"]))
+        frontier = Frontier.read(size, row["frontier"])
     except ValueError as error:
         raise SealingRefusedError(
             f"the newest checkpoint in the database, of {size} events, is not this ledger's: "
@@ -125,7 +125,3 @@ def _head(row: Mapping[str, Any], keys: LogKeys) -> Head:
             f"somebody has changed the database. {KEEP_ALL}"
         )
     return Head(size, frontier, note, Cursor(row["cluster"], row["after_xid"], row["after_seq"]))
-
-
-def _nodes(frontier: bytes) -> list[bytes]:
-    return [frontier[start : start + HASH_BYTES] for start in range(0, len(frontier), HASH_BYTES)]

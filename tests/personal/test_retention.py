@@ -86,9 +86,12 @@ class World(NamedTuple):
         """Prune the oldest partition, once its tombstone is sealed by somebody."""
         row = row or await self.first()
         pruning = asyncio.create_task(prune(self.ledger, self.opened, row, LATER, HEIDI, 30))
-        while not pruning.done():
+
+        def sealed_until_done() -> bool:
             self.seal()
-            await asyncio.sleep(0.01)
+            return pruning.done()
+
+        await eventually(sealed_until_done, "the pruning to end")
         return await pruning
 
 
