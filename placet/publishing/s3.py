@@ -62,29 +62,35 @@ class _Page(NamedTuple):
     tag: str
 
 
+def open_bucket(bucket: Bucket, config: "S3Config | None" = None) -> S3Store:
+    """Return a client of a bucket, with more settings; nothing is asked of it yet."""
+    told: S3Config = {**(config or {})}
+    if bucket.access_key is not None and bucket.secret_key is not None:
+        told["access_key_id"] = bucket.access_key
+        told["secret_access_key"] = bucket.secret_key
+    return S3Store(
+        bucket.bucket,
+        config=told,
+        endpoint=bucket.endpoint,
+        region=bucket.region,
+        virtual_hosted_style_request=False,
+        client_options={
+            "timeout": "20s",
+            "connect_timeout": "5s",
+            "allow_http": bucket.endpoint.startswith("http://"),
+        },
+        retry_config={"max_retries": _RETRIES, "retry_timeout": _RETRY_TIME},
+    )
+
+
 class S3Target:
     """Publishes into a bucket."""
 
     def __init__(self, bucket: Bucket) -> None:
         """Publish into ``bucket``; nothing is asked of it yet."""
-        keys: S3Config = {}
-        if bucket.access_key is not None and bucket.secret_key is not None:
-            keys = {"access_key_id": bucket.access_key, "secret_access_key": bucket.secret_key}
         self._where = f"{bucket.bucket} at {bucket.endpoint}"
         self._prefix = f"{bucket.prefix}/" if bucket.prefix else ""
-        self._store = S3Store(
-            bucket.bucket,
-            config=keys,
-            endpoint=bucket.endpoint,
-            region=bucket.region,
-            virtual_hosted_style_request=False,
-            client_options={
-                "timeout": "20s",
-                "connect_timeout": "5s",
-                "allow_http": bucket.endpoint.startswith("http://"),
-            },
-            retry_config={"max_retries": _RETRIES, "retry_timeout": _RETRY_TIME},
-        )
+        self._store = open_bucket(bucket)
 
     async def stage(self, change: Change, contents: Contents) -> None:
         """Write the version's files, which no page shows yet.

@@ -8,27 +8,19 @@ checksum; it keeps every version of ``latest`` too.
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
-from typing import TYPE_CHECKING
 
 import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError, PreconditionError
-from obstore.store import S3Store
 
 from placet.domain.errors import UnavailableError
 from placet.proof.note import Note, NoteError, parse_checkpoint, parse_note
-from placet.publishing.s3 import Bucket
+from placet.publishing.s3 import Bucket, open_bucket
 from placet.sealing.directory import LATEST, note_name, size_of
 from placet.sealing.errors import KEEP_ALL, SealingRefusedError
-
-if TYPE_CHECKING:
-    from obstore.store import S3Config
 
 _NAME = re.compile(r"\d{20}\.note")
 _CODE = re.compile(r"<Code>(\w{1,60})</Code>")
 _TYPE = {"Content-Type": "text/plain; charset=utf-8"}
-_RETRIES = 1
-_RETRY_TIME = timedelta(seconds=10)
 
 
 class BucketPlace:
@@ -37,25 +29,9 @@ class BucketPlace:
     def __init__(self, name: str, bucket: Bucket) -> None:
         """Keep them in ``bucket``; nothing is asked of it yet."""
         self.name = name
-        config: S3Config = {"checksum_algorithm": "SHA256"}
-        if bucket.access_key is not None and bucket.secret_key is not None:
-            config["access_key_id"] = bucket.access_key
-            config["secret_access_key"] = bucket.secret_key
         self._where = f"{bucket.bucket} at {bucket.endpoint}"
         self._prefix = f"{bucket.prefix}/" if bucket.prefix else ""
-        self._store = S3Store(
-            bucket.bucket,
-            config=config,
-            endpoint=bucket.endpoint,
-            region=bucket.region,
-            virtual_hosted_style_request=False,
-            client_options={
-                "timeout": "20s",
-                "connect_timeout": "5s",
-                "allow_http": bucket.endpoint.startswith("http://"),
-            },
-            retry_config={"max_retries": _RETRIES, "retry_timeout": _RETRY_TIME},
-        )
+        self._store = open_bucket(bucket, {"checksum_algorithm": "SHA256"})
 
     async def newest(self) -> Note | None:
         """Return the newest checkpoint here; None for none.
