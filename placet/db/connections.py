@@ -5,6 +5,7 @@ migration) becomes UnavailableError, so that a workflow tries again instead of f
 what would fail again in the same way is permanent.
 """
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -78,6 +79,27 @@ def checked_url(url: str, variable: str = "PLACET_DATABASE_URL") -> str:
     return url
 
 
+class _CancellablePool(AsyncConnectionPool[AsyncConnection[DictRow]]):
+    """A pool whose waiters can always be cancelled.
+
+    It waits by ``asyncio.wait_for``, which until Python 3.12 forgets that it was cancelled when
+    what it waits for comes at the same moment; who is cancelled only once would then go on for ever
+    (https://github.com/python/cpython/issues/86296).
+    """
+
+    async def getconn(
+        self,
+        timeout: float | None = None,  # noqa: ASYNC109 - the parameter is the pool's
+    ) -> AsyncConnection[DictRow]:
+        task = asyncio.current_task()
+        cancelled_before = task.cancelling() if task else 0
+        connection = await super().getconn(timeout)
+        if task and task.cancelling() > cancelled_before:
+            await self.putconn(connection)
+            raise asyncio.CancelledError
+        return connection
+
+
 @asynccontextmanager
 async def open_pool(
     url: str, *, min_size: int = 1, max_size: int = 8, patience: float = 5.0
@@ -115,7 +137,7 @@ async def open_pool(
             await pool.check()
             raise
 
-    async with AsyncConnectionPool(
+    async with _CancellablePool(
         conninfo.make_conninfo("", **(VANISHED | told)),
         connection_class=AsyncConnection[DictRow],
         kwargs={

@@ -1,3 +1,4 @@
+import asyncio
 import itertools
 import time
 
@@ -48,6 +49,30 @@ async def test_while_postgres_is_down_everything_says_try_again(
             postgres.start()
     async with open_pool(database.app_url) as pool:
         assert len(await PostgresLedger(pool).append([opened()])) == 1
+
+
+async def test_whoever_waits_for_a_connection_can_be_cancelled_at_any_moment(
+    database: Database,
+) -> None:
+    async with open_pool(database.app_url, max_size=1) as pool:
+
+        async def use_it() -> None:
+            async with pool.connection():
+                await asyncio.sleep(3600)
+
+        for turns in range(20):
+            held = await pool.getconn()
+            waiting = asyncio.create_task(use_it())
+            await asyncio.sleep(0.01)
+            await pool.putconn(held)
+            # The connection is on its way to whoever waits; each turn of the loop brings it nearer.
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            waiting.cancel()
+            done, _ = await asyncio.wait({waiting}, timeout=2)
+            assert done, f"cancelled {turns} turns after the connection came, and goes on"
+        async with pool.connection() as connection:
+            await connection.execute("select 1")
 
 
 async def test_a_long_outage_is_over_when_postgres_is_back(
