@@ -28,7 +28,7 @@ from placet.local.stack import LocalStack
 
 ROUNDS = 5
 PRODUCERS = 32
-STEPS = 8_000
+CASES = 2_000
 INSERTS = 3_000
 COPIED = 50_000
 BODY_BYTES = 675
@@ -95,7 +95,7 @@ def copy(url: str) -> Measured:
 
 def appends(url: str, keys: Path, name: str, processes: int) -> Measured:
     """Append steps from all producers, shared by so many processes."""
-    each = [str(PRODUCERS // processes), str(STEPS // PRODUCERS)]
+    each = [str(PRODUCERS // processes), str(CASES // PRODUCERS)]
     started = [
         subprocess.Popen(  # noqa: S603 - this very program
             [
@@ -122,8 +122,8 @@ def appends(url: str, keys: Path, name: str, processes: int) -> Measured:
             process.stdin.flush()
     told = [json.loads(process.communicate()[0]) for process in started]
     began, ended = min(one[0] for one in told), max(one[1] for one in told)
-    took = tuple(seconds * 1_000 for one in told for seconds in one[2:])
-    return Measured(len(took) / (ended - began), took)
+    took = tuple(seconds * 1_000 for one in told for seconds in one[3:])
+    return Measured(sum(one[2] for one in told) / (ended - began), took)
 
 
 def measure(url: str, keys: Path, rounds: int, tell: Callable[[str], None]) -> list[list[Measured]]:

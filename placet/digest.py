@@ -2,12 +2,14 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import Enum
 from typing import Any, NoReturn
 
+import orjson
 import rfc8785
 from pydantic import BaseModel
 
@@ -77,7 +79,8 @@ def canonical(value: Any) -> bytes:
     """
     try:
         if _is_plain(value):
-            return _ENCODER.encode(value).encode()
+            with suppress(TypeError):  # Something is refused; below it is said why.
+                return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
         return rfc8785.dumps(_plain(value))
     except UnicodeEncodeError:
         raise InvalidInputError(
@@ -91,31 +94,29 @@ def canonical(value: Any) -> bytes:
         raise _too_deep() from None
 
 
-_ENCODER = json.JSONEncoder(
-    ensure_ascii=False, allow_nan=False, check_circular=False, sort_keys=True, separators=(",", ":")
-)
-"""Writes what :func:`_is_plain` lets through exactly as RFC 8785 has it, many times as fast."""
-
-
 def _is_plain(value: Any) -> bool:
-    """Say whether Python's own JSON of a value is the canonical one too.
+    """Say whether any JSON of a value, with sorted keys and no spaces, is the canonical one.
 
     It is for exactly these types, when no number can be written in two ways and the order of keys
     by UTF-16 is that by code points.
     """
     kind = type(value)
+    items: Iterable[Any]
     if kind is dict:
-        for key, item in value.items():
+        for key in value:
             if type(key) is not str or not key.isascii():
                 return False
-            if type(item) is not str and not _is_plain(item):
-                return False
-        return True
-    if kind is list:
-        return all(map(_is_plain, value))
-    if kind is int:
+        items = value.values()
+    elif kind is list:
+        items = value
+    elif kind is int:
         return bool(abs(value) <= _MAX_WHOLE)
-    return kind is str or kind is bool or value is None
+    else:
+        return kind is str or kind is bool or value is None
+    for item in items:  # noqa: SIM110 - all() takes twice as long, for each event
+        if type(item) is not str and not _is_plain(item):
+            return False
+    return True
 
 
 def digest(value: Any) -> str:

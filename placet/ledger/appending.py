@@ -4,7 +4,6 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, LiteralString, NamedTuple
 
-import psycopg
 from psycopg.rows import tuple_row
 
 from placet.db import Pool, translated_errors
@@ -12,17 +11,16 @@ from placet.domain.errors import ConflictError, InvalidInputError
 from placet.domain.ledger import LedgerStep, Receipt, WrittenStep
 from placet.ledger import sql
 from placet.ledger.arrays import byte_strings, instants, numbers, texts
-from placet.ledger.grouping import AloneError, Grouping
+from placet.ledger.encoding import Encoded, Encoder
+from placet.ledger.grouping import Grouping
 from placet.ledger.session import append
-from placet.personal.vault import Vault
 
-_ARRAYS: dict[str, Callable[[Sequence[Any]], bytes]] = {
+_COLUMNS: dict[str, Callable[[Sequence[Any]], bytes]] = {
     "event_ids": byte_strings,
     "streams": texts,
     "kinds": texts,
     "occurred": instants,
     "bodies": byte_strings,
-    "signatures": byte_strings,
     "signing_keys": texts,
     "anchors": byte_strings,
     "retention_classes": texts,
@@ -31,7 +29,7 @@ _ARRAYS: dict[str, Callable[[Sequence[Any]], bytes]] = {
     "personal_keys": texts,
     "personal_ciphertexts": byte_strings,
 }
-"""How the arguments of ``audit.append()`` are sent."""
+"""How the columns of :class:`placet.ledger.encoding.Encoded` are sent."""
 
 _PERSONAL = ("personal_digests", "personal_subjects", "personal_keys", "personal_ciphertexts")
 
@@ -39,32 +37,29 @@ _PERSONAL = ("personal_digests", "personal_subjects", "personal_keys", "personal
 _FAST = 1
 """An outcome is kept for a short time, and compressed for each step."""
 
-_ALONE = "PLT05"
-"""The database's word for what has to be written alone."""
-
 
 class Batch(NamedTuple):
-    """The events of one caller, as ``audit.append()`` takes them."""
+    """The events of one caller."""
 
-    events: Mapping[str, Sequence[Any]]
+    events: Encoded
 
     @property
     def streams(self) -> frozenset[str]:
         """Return the streams of its events."""
-        return frozenset(self.events["streams"])
+        return frozenset(self.events.columns["streams"])
 
     @property
     def size(self) -> int:
         """Return how many events it holds."""
-        return len(self.events["streams"])
+        return len(self.events.messages)
 
 
 class Step(NamedTuple):
-    """One step of a workflow, and its events as ``audit.append()`` takes them."""
+    """One step of a workflow, and its events."""
 
     step: LedgerStep
     outcome: bytes
-    events: Mapping[str, Sequence[Any]]
+    events: Encoded
 
     @property
     def streams(self) -> frozenset[str]:
@@ -74,39 +69,40 @@ class Step(NamedTuple):
     @property
     def size(self) -> int:
         """Return how many events it holds."""
-        return len(self.events["streams"])
+        return len(self.events.messages)
 
 
 class Appending:
     """Writes batches and steps of different requests together, each as if it were alone.
 
     See :class:`placet.ledger.grouping.Grouping` for what the callers of one statement have to do
-    with each other: nothing.
+    with each other: nothing, but that their events are signed together.
     """
 
-    def __init__(self, pool: Pool, vault: Vault | None = None) -> None:
-        """Take connections from ``pool``; without a vault, outcomes of steps are kept in plain."""
+    def __init__(self, pool: Pool, encoder: Encoder) -> None:
+        """Take connections from ``pool``, sign with the encoder, and seal outcomes in its vault.
+
+        Without a vault, outcomes of steps are kept in plain.
+        """
         self._pool = pool
-        self._vault = vault
+        self._encoder = encoder
         self._batches = Grouping[Batch, list[Receipt]](self._append_together, self._append)
         self._steps = Grouping[Step, WrittenStep](self._append_steps, self._append_step)
 
-    async def append(self, events: Mapping[str, Sequence[Any]]) -> list[Receipt]:
+    async def append(self, events: Encoded) -> list[Receipt]:
         """Append one caller's batch; raises what :meth:`PostgresLedger.append` does."""
         return await self._batches.write(Batch(events))
 
-    async def append_step(
-        self, step: LedgerStep, events: Mapping[str, Sequence[Any]]
-    ) -> WrittenStep:
+    async def append_step(self, step: LedgerStep, events: Encoded) -> WrittenStep:
         """Append one step; raises what :meth:`PostgresLedger.append_step` does."""
         outcome = zlib.compress(step.outcome.encode(), _FAST)
-        if self._vault is not None:
-            outcome = self._vault.seal_step(step, outcome)
+        if self._encoder.vault is not None:
+            outcome = self._encoder.vault.seal_step(step, outcome)
         return await self._steps.write(Step(step, outcome, events))
 
     async def _append_together(self, batches: Sequence[Batch]) -> list[list[Receipt]]:
         with translated_errors():
-            receipts = await self._receipts(sql.APPEND_TOGETHER, _merged(batches))
+            receipts = await self._receipts(sql.APPEND_TOGETHER, self._merged(batches))
         return [[next(receipts) for _ in range(batch.size)] for batch in batches]
 
     async def _append_steps(self, steps: Sequence[Step]) -> list[WrittenStep]:
@@ -117,7 +113,7 @@ class Appending:
                 "numbers": numbers([each.step.number for each in steps]),
                 "outcomes": byte_strings([each.outcome for each in steps]),
             }
-            receipts = await self._receipts(sql.APPEND_STEPS, told | _merged(steps))
+            receipts = await self._receipts(sql.APPEND_STEPS, told | self._merged(steps))
         return [
             WrittenStep(receipts=tuple(next(receipts) for _ in range(each.size))) for each in steps
         ]
@@ -125,12 +121,7 @@ class Appending:
     async def _receipts(self, query: LiteralString, values: Mapping[str, Any]) -> Iterator[Receipt]:
         async with self._pool.connection() as connection:
             cursor = connection.cursor(row_factory=tuple_row)
-            try:
-                rows = await (await cursor.execute(query, values)).fetchall()
-            except psycopg.Error as error:
-                if error.sqlstate == _ALONE:
-                    raise AloneError(error.diag.message_primary) from error
-                raise
+            rows = await (await cursor.execute(query, values)).fetchall()
         return (
             Receipt(event_id=event_id, seq=seq, stream_seq=number, leaf=leaf, recorded=recorded)
             for event_id, seq, number, leaf, recorded in rows
@@ -139,7 +130,7 @@ class Appending:
     async def _append(self, batch: Batch) -> list[Receipt]:
         with translated_errors():
             async with self._pool.connection() as connection:
-                return await append(connection, dict(batch.events))
+                return await append(connection, self._signed(batch.events))
 
     async def _append_step(self, each: Step) -> WrittenStep:
         told = {
@@ -150,7 +141,7 @@ class Appending:
         }
         with translated_errors():
             async with self._pool.connection() as connection:
-                cursor = await connection.execute(sql.APPEND_STEP, told | dict(each.events))
+                cursor = await connection.execute(sql.APPEND_STEP, told | self._signed(each.events))
                 rows = await cursor.fetchall()
         known = rows[0]["known"]
         return WrittenStep(
@@ -159,7 +150,8 @@ class Appending:
         )
 
     def _outcome(self, step: LedgerStep, stored: bytes) -> str:
-        opened = self._vault.open_step(step, stored) if self._vault is not None else stored
+        vault = self._encoder.vault
+        opened = vault.open_step(step, stored) if vault is not None else stored
         try:
             return zlib.decompress(opened or b"").decode()
         except (zlib.error, UnicodeDecodeError):
@@ -169,20 +161,24 @@ class Appending:
                 "Temporal's history before you go on."
             ) from None
 
+    def _signed(self, events: Encoded) -> dict[str, Any]:
+        return {**events.columns, "signatures": self._encoder.sign(events.messages)}
 
-def _merged(items: Sequence[Batch] | Sequence[Step]) -> dict[str, Any]:
-    """Put the arrays of several callers one behind the other.
+    def _merged(self, items: Sequence[Batch] | Sequence[Step]) -> dict[str, Any]:
+        """Put the columns of several callers one behind the other, and sign all together.
 
-    Raises:
-        InvalidInputError: One caller's personal data is incomplete, so that it would take the next
-            one's. Alone, it is refused by the database.
-    """
-    for item in items:
-        if len({len(item.events[name]) for name in _PERSONAL}) > 1:
-            raise InvalidInputError(
-                "Personal data needs a digest, a subject, a key and a ciphertext each."
-            )
-    return {
-        name: write([value for item in items for value in item.events[name]])
-        for name, write in _ARRAYS.items()
-    }
+        Raises:
+            InvalidInputError: One caller's personal data is incomplete, so that it would take the
+                next one's.
+        """
+        for item in items:
+            if len({len(item.events.columns[name]) for name in _PERSONAL}) > 1:
+                raise InvalidInputError(
+                    "Personal data needs a digest, a subject, a key and a ciphertext each."
+                )
+        messages = [message for item in items for message in item.events.messages]
+        columns = {
+            name: write([value for item in items for value in item.events.columns[name]])
+            for name, write in _COLUMNS.items()
+        }
+        return {**columns, "signatures": byte_strings(self._encoder.sign(messages))}

@@ -5,7 +5,7 @@ the type of the elements, length and lower bound; then each element after its le
 """
 
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import psycopg
@@ -14,9 +14,9 @@ from psycopg.pq import Format
 
 _HEAD = struct.Struct("!iIIii")
 _NO_ELEMENTS = struct.Struct("!iII")
-_LENGTH = struct.Struct("!i")
+_length = struct.Struct("!i").pack
 _NUMBER = struct.Struct("!q")
-_NULL = _LENGTH.pack(-1)
+_NULL = _length(-1)
 _POSTGRES_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -97,14 +97,10 @@ def instants(values: Sequence[datetime]) -> Instants:
 def _array(element: int, values: Sequence[bytes | None]) -> bytes:
     if not values:
         return _NO_ELEMENTS.pack(0, 0, element)
-    return b"".join(_parts(element, values))
-
-
-def _parts(element: int, values: Sequence[bytes | None]) -> Iterable[bytes]:
-    yield _HEAD.pack(1, None in values, element, len(values), 1)
+    parts = [_HEAD.pack(1, None in values, element, len(values), 1)]
     for value in values:
         if value is None:
-            yield _NULL
+            parts.append(_NULL)
         else:
-            yield _LENGTH.pack(len(value))
-            yield value
+            parts += (_length(len(value)), value)
+    return b"".join(parts)

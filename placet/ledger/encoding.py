@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import JsonValue
 
@@ -14,12 +14,25 @@ from placet.domain.ledger import MAX_BODY_BYTES, LedgerEvent, RecordedEvent
 from placet.personal.sealing import TOKEN_BYTES, Ciphertext
 from placet.personal.vault import Vault
 from placet.proof.leaf import Event, signed_message
+from placet.proof.signatures import sign_together
 from placet.signing import Signer
 
 ANCHOR_SECONDS = 5.0
 """How old a writer's knowledge of the newest checkpoint may be."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Encoded(NamedTuple):
+    """Events as ``audit.append()`` takes them, but for their signatures.
+
+    Attributes:
+        columns: The other arguments, by their names: parallel arrays.
+        messages: What is to be signed, one for each event; all empty when nobody signs.
+    """
+
+    columns: dict[str, list[Any]]
+    messages: list[bytes]
 
 
 class Encoder:
@@ -49,8 +62,8 @@ class Encoder:
         self._anchored_at = now
         return True
 
-    def batch(self, events: Sequence[LedgerEvent], *, at_once: bool = False) -> dict[str, Any]:
-        """Return the arguments of ``audit.append()`` by their names.
+    def encode(self, events: Sequence[LedgerEvent], *, at_once: bool = False) -> Encoded:
+        """Write events, to be signed together with whatever else is appended with them.
 
         Args:
             events: As they were told.
@@ -63,22 +76,16 @@ class Encoder:
             UnavailableError: A key of personal data can be neither read nor made now.
         """
         sealed = [self._sealed(event, at_once=at_once) for event in events]
-        bodies = [body for body, _ in sealed]
         personal = [row for _, rows in sealed for row in rows]
         key = self._key
         anchor = self.anchor if key else b""
-        signatures = [
-            self._signature(event, body, key, anchor)
-            for event, body in zip(events, bodies, strict=True)
-        ]
-        count = len(bodies)
-        return {
+        count = len(events)
+        columns: dict[str, list[Any]] = {
             "event_ids": [bytes.fromhex(event.event_id) for event in events],
             "streams": [event.stream for event in events],
             "kinds": [event.kind for event in events],
             "occurred": [event.occurred for event in events],
-            "bodies": bodies,
-            "signatures": signatures,
+            "bodies": [body for body, _ in sealed],
             "signing_keys": [key] * count,
             "anchors": [anchor] * count,
             "retention_classes": [""] * count,
@@ -87,6 +94,17 @@ class Encoder:
             "personal_keys": [row.key_id for row in personal],
             "personal_ciphertexts": [row.ciphertext for row in personal],
         }
+        messages = [
+            _message(event, body, key, anchor) if key else b""
+            for event, (body, _) in zip(events, sealed, strict=True)
+        ]
+        return Encoded(columns, messages)
+
+    def sign(self, messages: Sequence[bytes]) -> list[bytes]:
+        """Return a signature for each message, made together; none without a signer."""
+        if self._signer is None:
+            return [b""] * len(messages)
+        return sign_together(messages, self._signer.sign)
 
     def _sealed(self, event: LedgerEvent, *, at_once: bool) -> tuple[bytes, tuple[Ciphertext, ...]]:
         """Return an event's body without what is personal, and that as ciphertexts."""
@@ -102,22 +120,6 @@ class Encoder:
             _check_texts(event)
             raise
         return body, sealed.ciphertexts
-
-    def _signature(self, event: LedgerEvent, body: bytes, key: str, anchor: bytes) -> bytes:
-        if self._signer is None:
-            return b""
-        return self._signer.sign(
-            signed_message(
-                event_id=bytes.fromhex(event.event_id),
-                stream=event.stream,
-                kind=event.kind,
-                occurred=microseconds(event.occurred),
-                signing_key=key,
-                anchor=anchor,
-                retention_class="",
-                body=body,
-            )
-        )
 
 
 def anchor_of(size: int, root: bytes) -> bytes:
@@ -146,6 +148,19 @@ def leaf_event(event: RecordedEvent) -> Event:
 def microseconds(instant: datetime) -> int:
     """Return an instant as leaves and signatures hold it: microseconds since 1970 in UTC."""
     return (instant - _EPOCH) // timedelta(microseconds=1)
+
+
+def _message(event: LedgerEvent, body: bytes, key: str, anchor: bytes) -> bytes:
+    return signed_message(
+        event_id=bytes.fromhex(event.event_id),
+        stream=event.stream,
+        kind=event.kind,
+        occurred=microseconds(event.occurred),
+        signing_key=key,
+        anchor=anchor,
+        retention_class="",
+        body=body,
+    )
 
 
 def _body(

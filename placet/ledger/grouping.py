@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
-from placet.domain.errors import PlacetError, UnavailableError
+from placet.domain.errors import UnavailableError
 
 MOST_CALLERS = 100
 """Callers of one statement at most: all their requests are locked until it is done."""
@@ -14,10 +14,6 @@ MOST_EVENTS = 200
 
 MOST_UNDER_WAY = 2
 """Statements at once: while the database works on one, the next is made."""
-
-
-class AloneError(PlacetError):
-    """One of a group has to be written alone, as it may take longer; it is not refused."""
 
 
 class Groupable(Protocol):
@@ -60,9 +56,9 @@ class Grouping(Generic[Item, Result]):
         """Write with these two.
 
         Args:
-            together: Writes all of a group or nothing, and returns their results in order. It does
-                not wait for whoever else holds a stream, but raises AloneError.
-            alone: Writes one for which ``together`` has raised AloneError; it may wait.
+            together: Writes all of a group or nothing, and returns their results in order. It
+                refuses whatever it would have to wait for.
+            alone: Writes one that ``together`` has refused, or refuses it for good; it may wait.
         """
         self._together = together
         self._alone = alone
@@ -135,10 +131,8 @@ class Grouping(Generic[Item, Result]):
     async def _settle(self, group: Sequence[_Caller[Item, Result]]) -> None:
         try:
             results = await self._together([caller.item for caller in group])
-        except AloneError:
-            self._divide(group)
         except BaseException as error:
-            if len(group) > 1 and _of_one(error):
+            if _of_one(error):
                 self._divide(group)
                 return
             self._refuse(group, error)

@@ -69,7 +69,7 @@ class PostgresLedger(Session):
     def __init__(self, pool: Pool, encoder: Encoder | None = None) -> None:
         """Take connections from ``pool``; without an encoder, events are not signed."""
         super().__init__(pool, encoder)
-        self._appending = Appending(pool, self._encoder.vault)
+        self._appending = Appending(pool, self._encoder)
 
     @property
     def deliveries(self) -> PostgresDeliveries:
@@ -129,7 +129,7 @@ class PostgresLedger(Session):
         """
         if not events:
             return []
-        return await self._appending.append(await self._batch(events))
+        return await self._appending.append(await self._encoded(events))
 
     async def append_step(self, step: LedgerStep) -> WrittenStep:
         """Append a step's events in one transaction, or return what it came to the first time.
@@ -139,7 +139,7 @@ class PostgresLedger(Session):
                 id was recorded with other content.
             InvalidInputError: See :meth:`append`.
         """
-        return await self._appending.append_step(step, await self._batch(step.events))
+        return await self._appending.append_step(step, await self._encoded(step.events))
 
     async def timeline(self, request: str) -> list[RecordedEvent]:
         """Return a request's events in order; an unknown request has none.

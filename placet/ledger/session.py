@@ -11,7 +11,7 @@ from psycopg.rows import DictRow
 from placet.db import Pool, translated_errors
 from placet.domain.ledger import LedgerEvent, Receipt
 from placet.ledger import sql
-from placet.ledger.encoding import Encoder, anchor_of
+from placet.ledger.encoding import Encoded, Encoder, anchor_of
 from placet.personal.sealing import SEALED, Ciphertext
 from placet.personal.vault import KeyNotAtHandError
 
@@ -39,14 +39,19 @@ class Session:
 
     async def _batch(self, events: Sequence[LedgerEvent]) -> dict[str, Any]:
         """Write events as ``audit.append()`` takes them, signed, with the newest checkpoint."""
+        encoded = await self._encoded(events)
+        return {**encoded.columns, "signatures": self._encoder.sign(encoded.messages)}
+
+    async def _encoded(self, events: Sequence[LedgerEvent]) -> Encoded:
+        """Write events, with the newest checkpoint, to be signed."""
         if self._encoder.wants_anchor():
             for row in await self._all(sql.NEWEST_CHECKPOINT, {}):
                 self._encoder.anchor = anchor_of(row["tree_size"], row["root"])
         try:
-            return self._encoder.batch(events, at_once=True)
+            return self._encoder.encode(events, at_once=True)
         except KeyNotAtHandError:
             # A new key is on the disk before it seals anything: nobody else waits for that.
-            return await asyncio.to_thread(self._encoder.batch, events)
+            return await asyncio.to_thread(self._encoder.encode, events)
 
     async def _opened(self, tokens: Iterable[str]) -> dict[str, Mapping[str, Any] | str]:
         """Return what tokens (digests in hex) stand for, by path, or what to show instead."""

@@ -15,15 +15,11 @@ from typing import Any, NamedTuple
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
+from placet.digest import canonical
 from placet.domain.errors import InvalidInputError
 from placet.domain.ledger import LedgerEvent
 from placet.personal.keys import SubjectKey, SubjectKeys
 from placet.personal.paths import STRUCTURE, Personal, personal_values, subject_of_request
-
-# Made once: it takes longer to make than to use.
-_written = json.JSONEncoder(
-    allow_nan=False, ensure_ascii=False, sort_keys=True, separators=(",", ":")
-).encode
 
 TOKEN = re.compile(r"sealed:([0-9a-f]{64})")
 TOKEN_BYTES = re.compile(rb'"sealed:([0-9a-f]{64})"')
@@ -99,11 +95,7 @@ def seal(values: Values, subject: str, key: SubjectKey, event_id: str) -> Cipher
     Raises:
         InvalidInputError: It holds a number that JSON has no form for, or a text that no event may.
     """
-    try:
-        plain = _written({path: value for path, (_, value) in values.items()}).encode()
-    except ValueError as error:
-        told = f"an event cannot be recorded: {error}; correct the value"
-        raise InvalidInputError(told) from None
+    plain = canonical({path: value for path, (_, value) in values.items()})
     # What is left of escapes without those of backslashes is that of a NUL character.
     if b"\\u0000" in plain and b"\\u0000" in plain.replace(b"\\\\", b""):
         raise InvalidInputError("an event cannot be recorded: it holds a NUL character; remove it")

@@ -4,6 +4,7 @@ The database computes the same leaf in ``audit.leaf_hash()``; tests compare the 
 """
 
 import hashlib
+import struct
 from typing import NamedTuple
 
 LEAF_PREFIX = b"\x00placet/v1"
@@ -29,7 +30,8 @@ class Event(NamedTuple):
             and its root. Empty before there was one. The event is no older than it.
         retention_class: How long the body is kept; empty for as long as there is no rule.
         body: RFC 8785 canonical JSON, as bytes.
-        signature: 64 bytes of Ed25519 over :func:`signed_message`; empty when nobody signed.
+        signature: The writer's, over :func:`signed_message`, alone or together with others, as
+            :mod:`placet.proof.signatures` has it; empty when nobody signed.
     """
 
     event_id: bytes
@@ -109,9 +111,9 @@ def _digest(body: bytes, known: bytes | None) -> bytes:
     return hashlib.sha256(body).digest() if known is None else known
 
 
+_length = struct.Struct(">I").pack
+_eight_bytes = struct.Struct(">q").pack
+
+
 def _framed(content: bytes) -> bytes:
-    return len(content).to_bytes(4, "big") + content
-
-
-def _eight_bytes(number: int) -> bytes:
-    return number.to_bytes(8, "big", signed=True)
+    return _length(len(content)) + content

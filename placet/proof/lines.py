@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from .canonical import read_line
 from .leaf import Event, leaf_hash, signed_message
 from .note import VerifierKey
+from .signatures import is_signed
 
 _KINDS = re.compile(r"[a-z][a-z0-9_]*(:[a-z][a-z0-9_]*){2}")
 _HEX = re.compile(r"([0-9a-f]{2})*")
@@ -73,7 +74,7 @@ class EventLine(NamedTuple):
             body=event.body,
             body_digest=self.body_digest,
         )
-        return key.accepts(message, event.signature)
+        return is_signed(message, event.signature, key)
 
 
 class PersonalLine(NamedTuple):

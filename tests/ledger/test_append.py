@@ -271,7 +271,7 @@ async def test_one_id_brought_to_two_streams_at_the_same_time_stays_in_one(
         )
         await until_somebody_waits(database, "transactionid")
         other.commit()
-    with pytest.raises(ConflictError, match="another stream"):
+    with pytest.raises(ConflictError, match="same id must always"):
         await late
     assert await ledger.timeline("expense-2") == []
 

@@ -8,12 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from placet.domain.errors import ConflictError, UnavailableError
+from placet.domain.errors import ConflictError, InvalidInputError, UnavailableError
 from placet.ledger.grouping import (
     MOST_CALLERS,
     MOST_EVENTS,
     MOST_UNDER_WAY,
-    AloneError,
     Grouping,
 )
 
@@ -63,7 +62,7 @@ class Book:
             for each in items:
                 _raise_fault(each)
             if any(each.fault == "alone" for each in items):
-                raise AloneError("alone")
+                raise InvalidInputError("not together")
             self.written.extend(items)
             return [each.name for each in items]
         finally:
@@ -72,9 +71,10 @@ class Book:
                 self.under_way.remove(each)
 
     async def alone(self, each: Item) -> str:
-        """Write what has to be alone."""
-        assert each.fault == "alone"
+        """Write what was refused together."""
+        assert each.fault
         await asyncio.sleep(0)
+        _raise_fault(each)
         self.written.append(each)
         return f"{each.name} alone"
 

@@ -38,7 +38,7 @@ CHANGES = [
     "delete from audit.stamp",
     "truncate audit.stamp",
     "update audit.stream_head set last_seq = 1",
-    "update audit.stream_head set last_seq = last_seq + 2",
+    "update audit.stream_head set last_seq = last_seq - 1",
     "update audit.stream_head set stream = 'other'",
     "delete from audit.stream_head",
     "truncate audit.stream_head",

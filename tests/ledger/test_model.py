@@ -75,7 +75,9 @@ class Model:
         if any(first[told.event_id] != told for told in batch):
             found.add(ConflictError)
         trial = self.copy()
-        for told in batch:
+        for place, told in enumerate(batch):
+            if told.kind == SUBMITTED and any(each.stream == told.stream for each in batch[:place]):
+                found.add(ConflictError)  # Whatever is wrong with those before it.
             try:
                 trial.append([told])
             except Refused as refused:

@@ -200,12 +200,13 @@ names = st.sampled_from(["expense-1", "expense-2", "expense-3"])
 people = st.lists(st.sampled_from(["bob", "carol", "dan"]), max_size=3)
 later_events = st.one_of(
     st.builds(
-        lambda request, status, minute: event(
-            request=request, minute=minute, state=state(status, due=None)
+        lambda request, status, minute, effect: event(
+            request=request, minute=minute, state=state(status, due=None, effect=effect)
         ),
         names,
         st.sampled_from(["pending", "approved", "failed"]),
         st.integers(0, 99),
+        st.sampled_from([None, "pending", "ending"]),
     ),
     st.builds(
         lambda request, who: event(request=request, waiting_for=[person(name) for name in who]),
@@ -222,7 +223,7 @@ later_events = st.one_of(
     st.builds(
         lambda request, effect: event("effect:run:done", request=request, data={"effect": effect}),
         names,
-        st.sampled_from(["done", "failed"]),
+        st.sampled_from(["done", "failed", "in_force", "ended"]),
     ),
     st.builds(lambda request: event(request=request), names),
 )

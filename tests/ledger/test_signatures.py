@@ -9,7 +9,8 @@ from placet.db import Pool, open_pool
 from placet.domain.errors import InvalidInputError
 from placet.domain.ledger import LedgerEvent, LedgerStep, RecordedEvent
 from placet.ledger import PostgresLedger
-from placet.ledger.encoding import Encoder, anchor_of, leaf_event
+from placet.ledger.encoding import Encoded, Encoder, anchor_of, leaf_event
+from placet.proof import signatures
 from placet.proof.leaf import leaf_hash, signed_message
 from placet.signing import FileSigner, open_signer
 from tests.conftest import Database
@@ -35,7 +36,7 @@ def is_signed(event: RecordedEvent, signer: FileSigner) -> bool:
         retention_class=told.retention_class,
         body=told.body,
     )
-    return signer.key.accepts(message, told.signature)
+    return signatures.is_signed(message, told.signature, signer.key)
 
 
 async def test_each_event_carries_its_writers_signature(
@@ -117,17 +118,18 @@ async def test_personal_data_is_only_taken_with_its_own_digest(
 
 
 class _Personal(Encoder):
-    def __init__(self, digest: bytes, subjects: list[str | None]) -> None:
+    def __init__(self, digest: bytes, subjects: list[Any]) -> None:
         super().__init__()
-        self._more = {
+        self._more: dict[str, list[Any]] = {
             "personal_digests": [digest],
             "personal_subjects": subjects,
             "personal_keys": ["k"],
             "personal_ciphertexts": [b"c"],
         }
 
-    def batch(self, events: Sequence[LedgerEvent], *, at_once: bool = False) -> dict[str, Any]:
-        return super().batch(events, at_once=at_once) | self._more
+    def encode(self, events: Sequence[LedgerEvent], *, at_once: bool = False) -> Encoded:
+        told = super().encode(events, at_once=at_once)
+        return told._replace(columns={**told.columns, **self._more})
 
 
 def _new(pool: Pool, signer: FileSigner) -> PostgresLedger:

@@ -49,10 +49,10 @@ def vault() -> Vault:
 
 
 def written(event: LedgerEvent, inside: Vault) -> tuple[bytes, list[Ciphertext]]:
-    batch = Encoder(vault=inside).batch([event])
+    columns = Encoder(vault=inside).encode([event]).columns
     names = ("digests", "subjects", "keys", "ciphertexts")
-    columns = zip(*(batch[f"personal_{name}"] for name in names), strict=True)
-    return batch["bodies"][0], [Ciphertext(*row) for row in columns]
+    rows = zip(*(columns[f"personal_{name}"] for name in names), strict=True)
+    return columns["bodies"][0], [Ciphertext(*row) for row in rows]
 
 
 def told() -> LedgerEvent:
@@ -168,7 +168,7 @@ def test_a_body_with_too_much_to_seal_is_refused() -> None:
 
 
 def test_a_number_that_json_has_no_form_for_is_refused() -> None:
-    with pytest.raises(InvalidInputError, match="cannot be recorded"):
+    with pytest.raises(InvalidInputError, match="no canonical JSON form"):
         written(event(data={"facts": {"x": float("nan")}}), vault())
 
 

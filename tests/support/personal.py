@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from placet.domain.ledger import LedgerEvent
-from placet.ledger.encoding import Encoder
+from placet.ledger.encoding import Encoded, Encoder
 from placet.personal.paths import undeclared
 
 
@@ -21,8 +21,8 @@ class Declared(Encoder):
         super().__init__(*args, **more)
         self.undeclared = set()
 
-    def batch(self, events: Sequence[LedgerEvent], *, at_once: bool = False) -> dict[str, Any]:
+    def encode(self, events: Sequence[LedgerEvent], *, at_once: bool = False) -> Encoded:
         """Note what is undeclared, and write the events."""
         for event in events:
             self.undeclared |= {(event.kind, name) for name in undeclared(event)}
-        return super().batch(events, at_once=at_once)
+        return super().encode(events, at_once=at_once)
