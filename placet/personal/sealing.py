@@ -10,6 +10,7 @@ import hmac
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 from typing import Any, NamedTuple
 
 from cryptography.exceptions import InvalidTag
@@ -73,20 +74,19 @@ def gathered(event: LedgerEvent, *, strays: bool = False) -> dict[str, Values]:
         strays: Also return every other text that looks like one of our tokens: somebody typed it.
     """
     found: dict[str, Values] = {}
-    for path, subject, value in _values(event, strays=strays):
+    told = personal_values(event)
+    for path, subject, value in chain(told, _strays(event)) if strays else told:
         if value not in (None, ""):
             found.setdefault(subject, {})[dotted(path)] = (path, value)
     return found
 
 
-def _values(event: LedgerEvent, *, strays: bool) -> Iterator[Personal]:
-    yield from personal_values(event)
-    if strays:
-        known = {path for path, _, _ in personal_values(event)}
-        nobody = subject_of_request(event.stream)
-        for path, text in _tokens(event.body):
-            if not any(path[:length] in known for length in range(1, len(path) + 1)):
-                yield Personal(path, nobody, text)
+def _strays(event: LedgerEvent) -> Iterator[Personal]:
+    known = {path for path, _, _ in personal_values(event)}
+    nobody = subject_of_request(event.stream)
+    for path, text in _tokens(event.body):
+        if not any(path[:length] in known for length in range(1, len(path) + 1)):
+            yield Personal(path, nobody, text)
 
 
 def seal(values: Values, subject: str, key: SubjectKey, event_id: str) -> Ciphertext:

@@ -116,6 +116,7 @@ declare
     with_effect bigint[]; -- Places in the batch.
     with_waiting bigint[];
     with_verdict bigint[];
+    bare boolean; -- Some may have to stand on an earlier state.
     mixed text[];
     rest bigint[];
     stranger record;
@@ -127,8 +128,9 @@ begin
            array_agg(e.place) filter (where e.kind ~ '^(effect|bank):' and e.kind !~ ':permit:'
                                         and e.told #>> '{data,effect}' is not null),
            array_agg(e.place) filter (where nullif(e.told -> 'waiting_for', 'null') is not null),
-           array_agg(e.place) filter (where e.kind ~ verdicts)
-      into with_state, varied, with_effect, with_waiting, with_verdict
+           array_agg(e.place) filter (where e.kind ~ verdicts),
+           bool_or(nullif(e.told -> 'state', 'null') is null and e.kind !~ ':permit:')
+      into with_state, varied, with_effect, with_waiting, with_verdict, bare
       from unnest(kinds, bodies) with ordinality as e (kind, told, place);
 
     if with_state and (varied or with_effect is not null) then
@@ -168,7 +170,7 @@ begin
         end if;
     end if;
 
-    if with_effect || with_waiting || with_verdict <> '{}' then
+    if bare and with_effect || with_waiting || with_verdict <> '{}' then
         select e.kind, e.stream into stranger
           from unnest(streams, kinds, bodies) with ordinality
                    as e (stream, kind, told, place)
@@ -300,12 +302,19 @@ declare
     first record;
     named audit.event;
 begin
-    select bool_or(octet_length(e.body) > most),
-           array_agg(case when octet_length(e.body) <= most then convert_from(e.body, 'UTF8')::jsonb end
-                     order by e.place),
-           bool_or(effect.is_projected(e.kind))
-      into large, parsed, with_permit
-      from unnest(kinds, bodies) with ordinality as e (kind, body, place);
+    select bool_or(e.told is null), array_agg(e.told order by e.place),
+           bool_or(effect.is_projected(e.kind)),
+           bool_or(e.told ->> 'schema' is distinct from 'placet.event/1'
+                   or e.told ->> 'kind' is distinct from e.kind
+                   or e.told ->> 'request' is distinct from e.stream
+                   or (e.told ->> 'occurred')::timestamptz is distinct from e.occurred)
+      into large, parsed, with_permit, wrong
+      from (select *, case when octet_length(g.body) <= most
+                           then convert_from(g.body, 'UTF8')::jsonb end as told
+              from unnest(streams, kinds, append_new.occurred, bodies) with ordinality
+                       as g (stream, kind, occurred, body, place)
+            offset 0 -- So that each body is read once.
+           ) e;
     if large then
         select e.kind, e.stream, octet_length(e.body) as size into first
           from unnest(kinds, streams, bodies) with ordinality e (kind, stream, body, place)
@@ -314,12 +323,6 @@ begin
         raise exception 'Event % of % has a body of % bytes: keep it under 1 MiB and put large things in the content store.',
             first.kind, first.stream, first.size using errcode = 'PLI01';
     end if;
-    select bool_or(e.told ->> 'schema' is distinct from 'placet.event/1'
-                   or e.told ->> 'kind' is distinct from e.kind
-                   or e.told ->> 'request' is distinct from e.stream
-                   or (e.told ->> 'occurred')::timestamptz is distinct from e.occurred)
-      into wrong
-      from unnest(streams, kinds, append_new.occurred, parsed) as e (stream, kind, occurred, told);
     if wrong then
         for place in 1 .. cardinality(bodies) loop
             named.stream := streams[place];
