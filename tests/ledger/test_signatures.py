@@ -1,3 +1,4 @@
+import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from placet.ledger import PostgresLedger
 from placet.ledger.encoding import Encoded, Encoder, anchor_of, leaf_event
 from placet.proof import signatures
 from placet.proof.leaf import leaf_hash, signed_message
+from placet.proof.note import VerifierKey
 from placet.signing import FileSigner, open_signer
 from tests.conftest import Database
 from tests.ledger.stories import opened, submitted
@@ -56,6 +58,45 @@ async def test_each_event_carries_its_writers_signature(
         assert is_signed(event, signer)
         assert leaf_hash(leaf_event(event)).hex() == event.leaf
         assert not is_signed(event.model_copy(update={"kind": "a:b:c"}), signer)
+
+
+async def test_what_goes_out_together_is_signed_together(
+    database: Database, signer: FileSigner
+) -> None:
+    made = Counting(signer)
+    requests = [f"expense-{number}" for number in range(40)]
+    async with open_pool(database.app_url) as pool:
+        ledger = PostgresLedger(pool, Encoder(made))
+        await asyncio.gather(
+            *(ledger.append([submitted(request), opened(request)]) for request in requests)
+        )
+        stories = [await ledger.timeline(request) for request in requests]
+    events = [event for story in stories for event in story]
+    assert len(events) == 80
+    assert made.signatures < 10
+    for event in events:
+        assert is_signed(event, signer)
+        assert leaf_hash(leaf_event(event)).hex() == event.leaf
+    one, other = stories[0][0], stories[1][0]
+    assert not is_signed(one.model_copy(update={"signature": other.signature}), signer)
+
+
+class Counting:
+    """Signs, and counts."""
+
+    def __init__(self, signer: FileSigner) -> None:
+        self._signer = signer
+        self.signatures = 0
+
+    @property
+    def key(self) -> VerifierKey:
+        """Return the public half."""
+        return self._signer.key
+
+    def sign(self, message: bytes) -> bytes:
+        """Sign, and count it."""
+        self.signatures += 1
+        return self._signer.sign(message)
 
 
 async def test_an_event_shows_its_signature_as_hex_in_json(
