@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from psycopg.rows import DictRow
 
 from placet.digest import canonical
-from placet.domain.errors import ConflictError, InvalidInputError
+from placet.domain.errors import ConflictError, NotFoundError
 from placet.ledger.bundles import Snapshot
 from placet.personal.keys import SubjectKeys
 from placet.personal.sealing import TOKEN_BYTES, Ciphertext, opening_key, tokens_of
@@ -97,8 +97,7 @@ def write_bundle(  # noqa: PLR0913 - each is told apart at the door
 
     Raises:
         ConflictError: The directory exists.
-        InvalidInputError: It cannot be made, or there is no event there.
-        NotFoundError: Nothing is sealed, or the request has no events.
+        NotFoundError: It cannot be made, nothing is sealed there, or the request has no events.
     """
     if path.exists():
         raise ConflictError(f"{path} exists; name a directory that does not")
@@ -261,8 +260,9 @@ def _whole(path: Path) -> Iterator[Path]:
         yield temporary
         temporary.rename(path)
     except OSError as error:
-        raise InvalidInputError(
-            f"{path}: {error.strerror or error}; name a directory that can be made"
+        raise NotFoundError(
+            f"{path}: {error.strerror or error}; name a directory that can be made, in one that is "
+            "there"
         ) from None
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -271,8 +271,9 @@ def _whole(path: Path) -> Iterator[Path]:
 def _first(snapshot: Snapshot, since: int | datetime | None, size: int) -> int:
     position = snapshot.position_at(since) if isinstance(since, datetime) else since or 0
     if position is None or not 0 <= position < max(size, 1):
-        raise InvalidInputError(
-            f"no sealed event is that young; the newest has the position {size - 1}"
+        raise NotFoundError(
+            f"no sealed event is that young; the newest has the position {size - 1}: name that or "
+            "an earlier one, or an earlier day"
         )
     return position
 

@@ -7,17 +7,19 @@ by two people; but whoever placed a hold does not release it alone.
 
 import hashlib
 import os
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from pydantic import JsonValue
 
 from placet.domain.envelope import SCHEMA
-from placet.domain.erasure import HoldRow
+from placet.domain.erasure import HoldRow, StandingHold
 from placet.domain.errors import ConflictError, InvalidInputError, NotFoundError
 from placet.domain.ledger import LedgerEvent
 from placet.domain.people import Person
 from placet.domain.plan import Assurance, utc
+from placet.domain.text import TEXT_LIMIT, TextError, clean_text
 from placet.domain.vocabulary import Kind
 from placet.ports import Ledger
 
@@ -33,7 +35,7 @@ class Told(NamedTuple):
     now: datetime
 
 
-async def place(ledger: Ledger, target: str, on_what: str, told: Told) -> HoldRow:
+async def place(ledger: Ledger, target: str, on_what: str, told: Told) -> StandingHold:
     """Place a hold on a person or a request and return it.
 
     Raises:
@@ -44,8 +46,14 @@ async def place(ledger: Ledger, target: str, on_what: str, told: Told) -> HoldRo
     held = HoldRow.model_validate(
         {"hold": name, "on_what": on_what, "target": target, "placed_at": told.now}
     )
-    await ledger.append([_event(Kind.HOLD_PLACED, held, told)])
-    return held
+    event = _event(Kind.HOLD_PLACED, held, told)
+    await ledger.append([event])
+    return _with_words(held, event.body)
+
+
+async def standing(ledger: Ledger) -> list[StandingHold]:
+    """Return the holds that stand, the oldest first, with who placed each, and why."""
+    return [await _told(ledger, row) for row in await ledger.erasures.holds()]
 
 
 async def release(ledger: Ledger, hold: str, told: Told) -> HoldRow:
@@ -58,10 +66,10 @@ async def release(ledger: Ledger, hold: str, told: Told) -> HoldRow:
     """
     held = next((row for row in await ledger.erasures.holds() if row.hold == hold), None)
     if held is None:
-        raise NotFoundError(f"there is no hold {hold}; see those that stand: placet audit holds")
-    placed = (await ledger.timeline(_stream(hold)))[0]
-    actor: Any = placed.body.get("actor") or {}
-    if actor.get("id") == told.person.id:
+        raise NotFoundError(
+            f"there is no hold {hold[:100]!r}; see those that stand: placet audit holds"
+        )
+    if (await _told(ledger, held)).placed_by == told.person.id:
         raise ConflictError(
             f"{told.person.name} has placed the hold {hold}; let somebody else release it"
         )
@@ -69,11 +77,35 @@ async def release(ledger: Ledger, hold: str, told: Told) -> HoldRow:
     return held
 
 
+async def _told(ledger: Ledger, held: HoldRow) -> StandingHold:
+    """Return a hold with what the event says that placed it."""
+    events = await ledger.timeline(_stream(held.hold))
+    return _with_words(
+        held, next((each.body for each in events if each.kind == Kind.HOLD_PLACED), {})
+    )
+
+
+def _with_words(held: HoldRow, body: Mapping[str, Any]) -> StandingHold:
+    actor: Any = body.get("actor") or {}
+    return StandingHold.model_validate(
+        {
+            **held.model_dump(),
+            "placed_by": actor.get("id"),
+            "placed_by_name": actor.get("name"),
+            "reason": body.get("reason"),
+        }
+    )
+
+
 def program_event(
     kind: Kind, stream: str, data: dict[str, JsonValue], told: Told, key: str
 ) -> LedgerEvent:
     """Return an event that no workflow writes; the same ``key`` is the same event."""
-    if not told.reason.strip():
+    try:
+        reason = clean_text(told.reason, TEXT_LIMIT)
+    except TextError as error:
+        raise InvalidInputError(f"the reason cannot be recorded: {error}") from None
+    if not reason:
         raise InvalidInputError("say why: --reason TEXT; people will read it")
     person = told.person
     body: dict[str, JsonValue] = {
@@ -92,7 +124,7 @@ def program_event(
             "channel": CHANNEL,
         },
         "channel": CHANNEL,
-        "reason": told.reason,
+        "reason": reason,
         "data": data,
         "service": {"program": PROGRAM},
     }

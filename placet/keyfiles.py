@@ -5,6 +5,7 @@ import stat
 from pathlib import Path
 
 from placet.domain.errors import InvalidInputError
+from placet.durable import create_file
 
 MAX_BYTES = 16 * 1024
 _OTHERS = 0o077
@@ -40,27 +41,4 @@ def make_secret(path: Path, content: bytes) -> None:
         OSError: It cannot be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        try:
-            # A link never replaces: whoever comes second keeps what the first one made.
-            path.hardlink_to(temporary)
-        except FileExistsError:
-            return
-    finally:
-        temporary.unlink()
-        sync_directory(path.parent)
-
-
-def sync_directory(directory: Path) -> None:
-    """Wait until what was made or removed in a directory survives a loss of power."""
-    folder = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    create_file(path, content)

@@ -12,6 +12,7 @@ from pydantic import JsonValue
 from placet.domain.errors import ConflictError
 from placet.domain.ledger_rows import PartitionRow
 from placet.domain.plan import utc
+from placet.domain.plurals import plural
 from placet.domain.vocabulary import Kind
 from placet.holding import Told, program_event
 from placet.ports import Ledger, Pruner
@@ -45,8 +46,8 @@ def require_old_enough(before: datetime, now: datetime, years: int) -> None:
     latest = now - timedelta(days=366 * years)
     if before > latest:
         raise ConflictError(
-            f"events are kept for {years} years (PLACET_RETENTION_YEARS); prune those before "
-            f"{latest.date()} or earlier"
+            f"events are kept for {plural(years, 'year')} (PLACET_RETENTION_YEARS); prune those "
+            f"before {latest.date()} or earlier"
         )
 
 

@@ -63,6 +63,8 @@ PIPELINES: tuple[Pipeline, ...] = (
         "workflows.erase:Erase",
         "placet.pipelines.erase:DOOR",
         "placet.effects.erasing:activities",
+        also="A program writes the file; a person types the same without one: placet audit erase "
+        "SUBJECT --reason TEXT --as WHO.",
     ),
 )
 

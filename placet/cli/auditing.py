@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from json import dumps
 from pathlib import Path
 from typing import Any
@@ -13,14 +13,15 @@ from placet.cli.console import as_json, out
 from placet.cli.world import people
 from placet.connections import database_url
 from placet.domain.errors import InvalidInputError, NotFoundError
+from placet.domain.plurals import plural
 from placet.ledger.bundles import open_snapshot
 from placet.personal.keys import FileKeys
 from placet.proof.__main__ import progress_bar
-from placet.proof.findings import UnusableError
+from placet.proof.findings import MissingError, UnusableError
 from placet.proof.note import COSIGNATURE, NoteError, parse_key
 from placet.proof.report import as_json as report_as_json
 from placet.proof.report import as_text
-from placet.proof.trust import read_trust
+from placet.proof.trust import read_held, read_trust
 from placet.proof.verify import verify
 from placet.sealing.keys import open_log_keys
 from placet.settings import Settings
@@ -31,7 +32,7 @@ def export_bundle(  # noqa: PLR0913 - as many as the command has options
     path: Path,
     *,
     request: str | None,
-    since: str | None,
+    since: int | datetime | None,
     with_names: bool,
     unwitnessed: bool,
     json: bool,
@@ -40,7 +41,7 @@ def export_bundle(  # noqa: PLR0913 - as many as the command has options
     if request is not None and since is not None:
         raise InvalidInputError("a case is exported as a whole; leave out --since")
     settings = Settings.from_environment()
-    wish = Wish(request, None if since is None else _since(since), unwitnessed)
+    wish = Wish(request, since, unwitnessed)
     keys = FileKeys(settings.keys) if with_names else None
     with open_snapshot(database_url(settings)) as snapshot:
         written = write_bundle(
@@ -65,17 +66,18 @@ def verify_bundle(path: Path, trust: Path, held: Path | None, *, json: bool) -> 
         The exit code: that of "differs" when something is wrong.
 
     Raises:
+        NotFoundError: A file is not there, or cannot be read.
         InvalidInputError: It is no bundle, no trust file or no note.
     """
     try:
         pinned = read_trust(trust)
-        note = held.read_text(encoding="utf-8") if held else None
+        note = read_held(held) if held else None
         stamps = _stamps(pinned.timestamp) if pinned.timestamp else None
         report = verify(path, pinned, note, progress=progress_bar(), stamps=stamps)
-    except (UnusableError, UnicodeDecodeError) as error:
+    except MissingError as error:
+        raise NotFoundError(str(error)) from None
+    except UnusableError as error:
         raise InvalidInputError(str(error)) from None
-    except OSError as error:
-        raise InvalidInputError(f"{held}: {error.strerror}; name the note you kept") from None
     if json:
         as_json(report_as_json(report, pinned))
     else:
@@ -104,11 +106,20 @@ def print_trust(
     try:
         keys = [parse_key(each) for each in witnesses]
     except NoteError as error:
-        raise InvalidInputError(str(error)) from None
+        raise InvalidInputError(
+            f"--witness: {error}; take the line that the witness printed when it started"
+        ) from None
     if any(key.type != COSIGNATURE for key in keys):
-        raise InvalidInputError("a witness's key is of another type; ask the witness for its key")
+        raise InvalidInputError(
+            "--witness: this is the key of a ledger; take the line that the witness printed when "
+            "it started"
+        )
     if quorum is not None and quorum > len(keys):
-        raise InvalidInputError(f"{quorum} of {len(keys)} witnesses cannot be; correct --quorum")
+        named = plural(len(keys), "witness", "witnesses")
+        raise InvalidInputError(
+            f"--quorum {quorum} is more than the {named} named; name more with --witness KEY, or "
+            "write a smaller number"
+        )
     name = settings.ledger_name
     told: dict[str, Any] = {
         "log": {"origin": name, "keys": _log_keys(settings)},
@@ -131,10 +142,16 @@ def print_trust(
 def _pem(path: Path) -> str:
     try:
         text = path.read_text(encoding="ascii")
-    except (OSError, UnicodeDecodeError):
+    except OSError as error:
+        raise NotFoundError(
+            f"--timestamp: {path}: {error.strerror}; name a file that can be read"
+        ) from None
+    except UnicodeDecodeError:
         text = ""
     if "BEGIN CERTIFICATE" not in text:
-        raise InvalidInputError(f"{path} is no certificate in PEM; ask the authority for it")
+        raise InvalidInputError(
+            f"--timestamp: {path} is no certificate in PEM; ask the authority for it"
+        )
     return text
 
 
@@ -165,27 +182,19 @@ def _people(settings: Settings) -> dict[str, Any]:
     }
 
 
-def _since(text: str) -> int | datetime:
-    if text.isascii() and text.isdigit():
-        return int(text)
-    try:
-        instant = datetime.fromisoformat(text)
-    except ValueError:
-        raise InvalidInputError(
-            f"{text[:40]!r} is neither a position nor a day; write 1200 or 2026-03-01"
-        ) from None
-    return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
-
-
 def _told(path: Path, written: Written, wish: Wish) -> str:
     of = f" of {wish.request}" if wish.request else f" from position {written.first} on"
-    told = f"{path}: {written.events:,} events{of}; its checkpoint covers {written.size:,}"
+    told = f"{path}: {plural(written.events, 'event')}{of}; its checkpoint covers {written.size:,}"
     if written.left_out:
-        told += f"\n{written.left_out:,} events are recorded and not yet sealed or witnessed"
+        told += "\n" + plural(
+            written.left_out,
+            "event is recorded and not yet sealed or witnessed",
+            "events are recorded and not yet sealed or witnessed",
+        )
     if written.unopened:
         told += (
-            f"\n{written.unopened:,} texts stay sealed, as their keys are not in PLACET_KEYS;"
-            " export where they are, or say --without-names"
+            f"\n{plural(written.unopened, 'text stays', 'texts stay')} sealed for want of keys in"
+            " PLACET_KEYS; export where they are, or say --without-names"
         )
     if written.erasing:
         told += (
@@ -202,7 +211,7 @@ def _told(path: Path, written: Written, wish: Wish) -> str:
 
 def _progress() -> Progress:
     def tell(events: int) -> None:
-        sys.stderr.write(f"\r{events:,} events")
+        sys.stderr.write(f"\r{plural(events, 'event')}")
         sys.stderr.flush()
 
     return tell

@@ -6,6 +6,7 @@ from placet.cli.console import as_json, out, say, table
 from placet.digest import digest
 from placet.domain.catalogue import Entry, owned_by_nobody
 from placet.domain.errors import UnavailableError
+from placet.domain.plurals import plural
 from placet.settings import Settings
 from placet.sources.catalogue import load_catalogue
 from placet.sources.postgres import PostgresSources
@@ -76,7 +77,7 @@ async def check_datasets(*, json: bool) -> int:
             _tell(entry, "wrong", problem, json=json)
     count = len(catalogue.datasets)
     verdict = "wrong" if wrong else "not all checked" if away else "sound"
-    say(f"{verdict}: {count} data set{'' if count == 1 else 's'}")
+    say(f"{verdict}: {plural(count, 'data set')}")
     return Code.INVALID if wrong else Code.UNREACHABLE if away else Code.OK
 
 

@@ -6,9 +6,10 @@ from placet.cli.console import as_json, out, say, table
 from placet.cli.submitting import submit_read, understood
 from placet.cli.times import second
 from placet.connections import open_ledger
-from placet.domain.erasure import PIPELINE, ErasurePlan, ErasureRow
-from placet.domain.errors import NotFoundError
-from placet.holding import Told, place, release
+from placet.domain.erasure import PIPELINE, ErasurePlan, ErasureRow, StandingHold
+from placet.domain.errors import ConflictError, NotFoundError
+from placet.holding import Told, place, release, standing
+from placet.pipelines.erase import held_by, nothing_about, parse_erase
 from placet.pipelines.pipeline import WithFiles
 from placet.ports import Ledger
 from placet.registry import pipeline_named
@@ -16,14 +17,34 @@ from placet.settings import Settings
 
 
 async def erase(subject: str, *, reason: str, who: str, key: str | None, json: bool) -> int:
-    """Submit a request to erase somebody, and print the case's id."""
+    """Submit a request to erase somebody, and print the case's id.
+
+    Raises:
+        NotFoundError: Nobody goes by that name, or is known by what they said.
+        ConflictError: A legal hold forbids it.
+        InvalidInputError: As any request to erase somebody.
+    """
     settings = Settings.from_environment()
     pipeline = pipeline_named(PIPELINE)
     assert pipeline is not None  # noqa: S101 - it is in the registry
-    raw = {"requester": who, "subject": subject, "reason": reason}
+    # By their address, as a file would name them: the same request has one id.
+    requester = world.person(settings, who).addresses[0]
+    raw = {"requester": requester, "subject": subject, "reason": reason}
+    told = parse_erase(raw)
     async with open_ledger(settings) as ledger:
+        await _require_erasable(settings, ledger, told.subject)
         read = await understood(settings, pipeline, WithFiles(raw), ledger)
         return await submit_read(settings, ledger, pipeline, read, key=key, wait=None, json=json)
+
+
+async def _require_erasable(settings: Settings, ledger: Ledger, subject: str) -> None:
+    """Refuse what the pipeline would, by the exit codes of who is unknown and of what is held."""
+    person = world.people(settings).resolve(subject)
+    holds = await ledger.erasures.holds(person.id if person else subject)
+    if holds:
+        raise ConflictError(held_by([each.hold for each in holds]))
+    if person is None and (await ledger.concern(subject)).nothing:
+        raise NotFoundError(nothing_about(subject))
 
 
 async def list_erasures(subject: str | None, *, json: bool) -> int:
@@ -32,25 +53,25 @@ async def list_erasures(subject: str | None, *, json: bool) -> int:
         rows = await ledger.erasures.rows(subject=subject)
         if not rows:
             say(f"nothing about {subject} was erased" if subject else "nothing was erased by now")
-            return Code.NOT_FOUND
+            return Code.NOT_FOUND if subject else Code.OK
         for row in rows:
             await _print_erasure(ledger, row, json=json)
     return Code.OK
 
 
 async def _print_erasure(ledger: Ledger, row: ErasureRow, *, json: bool) -> None:
-    erased = (await ledger.erasures.erased(row.permit_id)).counts()
+    erased = await ledger.erasures.erased(row.permit_id)
     try:
         plan = ErasurePlan.model_validate_json(await ledger.get_content(row.plan))
         stays = [each.model_dump(mode="json") for each in plan.stays]
     except NotFoundError:
         stays = []
     if json:
-        as_json(row.model_dump(mode="json") | {"erased": erased, "stays": stays})
+        as_json(row.model_dump(mode="json") | {"erased": erased.counts(), "stays": stays})
         return
     when = second(row.ended_at) if row.ended_at else "under way"
     out(f"{row.subject}: {when}, by case {row.request}")
-    out("  gone: " + ", ".join(f"{count} {name}" for name, count in erased.items()))
+    out(f"  gone: {erased.told()}")
     for each in stays:
         out(f"  stays: {each['what']}; {each['why']}")
 
@@ -67,7 +88,8 @@ async def hold(target: str, *, reason: str, who: str, json: bool) -> int:
         return Code.OK
     out(held.hold)
     say(
-        f"{on_what} {name} is under legal hold: nothing of it is erased or pruned. "
+        f"{on_what} {name} is under legal hold by {_placer(held)} since "
+        f"{second(held.placed_at)} UTC ({held.reason}): nothing of it is erased or pruned. "
         f"Release it: placet audit release {held.hold} --reason TEXT --as WHO"
     )
     return Code.OK
@@ -87,18 +109,35 @@ async def release_hold(name: str, *, reason: str, who: str, json: bool) -> int:
 
 
 async def list_holds(*, json: bool) -> int:
-    """Print the legal holds that stand."""
+    """Print the legal holds that stand: who placed each, when, and why."""
     async with open_ledger(Settings.from_environment()) as ledger:
-        rows = await ledger.erasures.holds()
+        rows = await standing(ledger)
     if json:
         for row in rows:
             as_json(row.model_dump(mode="json"))
         return Code.OK
     table(
-        ("HOLD", "ON", "TARGET", "SINCE (UTC)"),
-        ((row.hold, row.on_what, row.target, second(row.placed_at)) for row in rows),
+        ("HOLD", "ON", "TARGET", "SINCE (UTC)", "PLACED BY", "WHY"),
+        (
+            (
+                row.hold,
+                row.on_what,
+                row.target,
+                second(row.placed_at),
+                _placer(row),
+                row.reason or "",
+            )
+            for row in rows
+        ),
     )
     return Code.OK
+
+
+def _placer(hold: StandingHold) -> str:
+    if hold.placed_by is None:
+        return ""
+    name = hold.placed_by_name
+    return f"{name} ({hold.placed_by})" if name else hold.placed_by
 
 
 async def _meant(settings: Settings, ledger: Ledger, target: str) -> tuple[str, str]:
@@ -115,6 +154,7 @@ async def _meant(settings: Settings, ledger: Ledger, target: str) -> tuple[str, 
     # Whoever has left the directory is still known by what they said.
     if (await ledger.concern(target)).nothing:
         raise NotFoundError(
-            f"{target} is no request, and nobody's address or id; see the requests: placet list"
+            f"{target[:100]!r} is no request, and nobody's address or id; see the requests: placet "
+            "list"
         )
     return "subject", target

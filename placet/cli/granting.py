@@ -14,6 +14,7 @@ from placet.cli.times import instant, second
 from placet.connections import connect_temporal, open_ledger
 from placet.domain.errors import UnavailableError
 from placet.domain.grants import GrantRow
+from placet.domain.plurals import plural
 from placet.domain.reconciling import AccessFinding, CheckOrder, CheckReport
 from placet.settings import Settings
 
@@ -69,7 +70,7 @@ async def check_grants(timeout: float, *, json: bool) -> int:  # noqa: ASYNC109 
         table(("FINDING", "TARGET", "ROLE", "ACCOUNT", "CASE", "WHAT"), map(_told, report.findings))
     looked = f"{report.roles} roles and {report.grants} grants, as of {instant(report.at)}"
     if report.findings:
-        say(f"{len(report.findings)} differences in {looked}")
+        say(f"{plural(len(report.findings), 'difference')} in {looked}")
         return Code.DIFFERS
     say(f"all is as it was granted: {looked}")
     return Code.OK

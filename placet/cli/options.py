@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from placet.cli.values import something
+
 Case = Annotated[str, typer.Argument(metavar="ID", help="The case, as `placet list` shows it.")]
 RequestFile = Annotated[
     str,
@@ -16,9 +18,18 @@ RequestFile = Annotated[
 ]
 Who = Annotated[
     str,
-    typer.Option("--as", metavar="WHO", help="Who you are: an address or id in the directory."),
+    typer.Option(
+        "--as",
+        metavar="WHO",
+        callback=something,
+        help="Who you are: an address or id in the directory.",
+    ),
 ]
 Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; people will read it.")]
+Why = Annotated[
+    str,
+    typer.Option("--reason", metavar="TEXT", callback=something, help="Why; people will read it."),
+]
 DecisionId = Annotated[
     str | None,
     typer.Option(

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 
 from placet.cli import world
 from placet.cli.codes import Code
@@ -10,7 +10,7 @@ from placet.cli.console import as_json, out, say, table
 from placet.cli.times import second
 from placet.connections import eraser_url, open_ledger
 from placet.db import open_pool
-from placet.domain.errors import InvalidInputError
+from placet.domain.plurals import plural
 from placet.holding import Told
 from placet.ledger.retention import PostgresPruner
 from placet.ports import Ledger
@@ -43,12 +43,12 @@ async def list_partitions(*, json: bool) -> int:
 
 
 async def prune_before(  # noqa: PLR0913 - each is another option
-    before: str, *, reason: str, who: str, yes: bool, wait: float, json: bool
+    before: date, *, reason: str, who: str, yes: bool, wait: float, json: bool
 ) -> int:
     """Say which partitions can be pruned, and with ``yes`` prune them.
 
     Args:
-        before: A day, such as 2016-01-01: what is older may go.
+        before: What is older than this day, in UTC, may go.
         reason: Why, for the tombstone.
         who: Who wants it.
         yes: Whether to do it.
@@ -59,7 +59,7 @@ async def prune_before(  # noqa: PLR0913 - each is another option
         The exit code: that of a conflict when a tombstone was not sealed in time.
     """
     settings = Settings.from_environment()
-    limit = _day(before)
+    limit = datetime.combine(before, time(), UTC)
     require_old_enough(limit, world.now(), settings.retention_years)
     told = Told(world.person(settings, who), reason, world.now())
     async with open_ledger(settings) as ledger:
@@ -73,7 +73,7 @@ async def prune_before(  # noqa: PLR0913 - each is another option
         elif each.gone is None:
             say(f"{each.partition}: its tombstone is not sealed yet; type the same again later")
         else:
-            out(f"{each.partition}: {each.gone:,} bodies are gone")
+            out(f"{each.partition}: {plural(each.gone, 'body is', 'bodies are')} gone")
     if not done:
         _tell(found, json=json)
     return Code.CONFLICT if any(each.gone is None for each in done) else Code.OK
@@ -108,17 +108,9 @@ def _tell(found: Sequence[Candidate], *, json: bool) -> int:
             out(f"{each.partition.name} stays: {'; '.join(each.why)}")
         else:
             out(
-                f"{each.partition.name} can go: {each.partition.events:,} events; type the same "
-                "with --yes to prune it"
+                f"{each.partition.name} can go: {plural(each.partition.events, 'event')}; type "
+                "the same with --yes to prune it"
             )
     if not found and not json:
         say("the ledger is empty")
     return Code.OK
-
-
-def _day(text: str) -> datetime:
-    try:
-        day = date.fromisoformat(text)
-    except ValueError:
-        raise InvalidInputError(f"{text!r} is no day; write it as 2016-01-31") from None
-    return datetime(day.year, day.month, day.day, tzinfo=UTC)

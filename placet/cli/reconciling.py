@@ -5,13 +5,16 @@ import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
+from placet.cli import world
 from placet.cli.codes import Code
 from placet.cli.console import as_json, out, pairs, say
+from placet.cli.times import instant
 from placet.connections import connect_temporal, database_url
 from placet.db.connections import open_pool
 from placet.domain.errors import InvalidInputError, NotFoundError
+from placet.domain.plurals import plural
 from placet.ledger.reconciling import PostgresReconciling
 from placet.reconciling.facts import Counts, Terms
 from placet.reconciling.finding import Finding
@@ -48,7 +51,7 @@ async def reconcile_all(
     """Print what differs, and a summary.
 
     Args:
-        since: Only requests in which something has happened after this instant, in UTC.
+        since: Only requests in which something has happened after this instant (aware).
         request: Only this one.
         grace: How young what is under way may be, as ``30s``, ``5m`` or ``1h``.
         json: Whether to print JSON.
@@ -57,11 +60,16 @@ async def reconcile_all(
         The exit code: its own when something differs.
 
     Raises:
-        InvalidInputError: ``grace`` is no time.
+        InvalidInputError: ``grace`` is no time, or ``since`` is still to come.
         NotFoundError: Nobody knows the request.
         UnavailableError: Postgres, Temporal or the spool cannot be read.
     """
     young, settings, number = _time(grace), Settings.from_environment(), 0
+    if since is not None and since > world.now():
+        raise InvalidInputError(
+            f"--since {instant(since)} is still to come, so nothing would be compared; name a day "
+            "that has begun"
+        )
     client = await connect_temporal(settings)
     histories = Histories(client, [pipeline.name for pipeline in PIPELINES])
     terms = Terms(client.namespace, await histories.retention(), young)
@@ -72,9 +80,7 @@ async def reconcile_all(
         looking = Reconciliation(books, histories, files, terms)
         with _progress(0 if request else await books.count()) as advance:
             found: AsyncIterator[Finding] = (
-                looking.one(request)
-                if request
-                else looking.everything(since.replace(tzinfo=UTC) if since else None, advance)
+                looking.one(request) if request else looking.everything(since, advance)
             )
             async for finding in found:
                 number += 1
@@ -92,7 +98,7 @@ async def reconcile_all(
 def _time(text: str) -> timedelta:
     found = re.fullmatch(r"(\d{1,6})([smh])", text)
     if found is None:
-        raise InvalidInputError(f"{text[:20]!r} is no time; write it as 30s, 5m or 1h")
+        raise InvalidInputError(f"--grace {text[:20]!r} is no time; write it as 30s, 5m or 1h")
     return timedelta(**{_UNITS[found[2]]: int(found[1])})
 
 
@@ -109,8 +115,7 @@ def _summarise(counts: Counts, found: int, *, json: bool) -> None:
         return
     numbers = asdict(counts)
     pairs((text, f"{numbers[name]:,}") for name, text in _NAMES.items())
-    plural = "" if found == 1 else "s"
-    say(f"{found:,} difference{plural}" if found else "everything agrees")
+    say(plural(found, "difference") if found else "everything agrees")
 
 
 @contextmanager

@@ -96,7 +96,7 @@ async def report_period(  # noqa: PLR0913 - each is a separate wish
     return _said(out, form, {"requests": summary.total}, json=json)
 
 
-def no_period(*told: str | int | None) -> None:
+def no_period(*told: date | str | int | None) -> None:
     """Refuse the options of a period beside a request.
 
     Raises:
@@ -109,28 +109,21 @@ def no_period(*told: str | int | None) -> None:
         )
 
 
-def period_of(first: str | None, last: str | None, pipeline: str | None) -> Period:
-    """Return the period that two days name.
+def period_of(first: date | None, last: date | None, pipeline: str | None) -> Period:
+    """Return the period between two days.
 
     Raises:
-        InvalidInputError: A day is missing or is none.
+        InvalidInputError: A day is missing, or the last comes before the first.
     """
     if first is None or last is None:
         raise InvalidInputError("name a request, or a period by both --from DATE and --to DATE")
-    return Period(_day(first), _day(last), pipeline)
+    return Period(first, last, pipeline)
 
 
 def _known(pipeline: str) -> None:
     if pipeline_named(pipeline) is None:
         names = ", ".join(each.name for each in PIPELINES)
         raise InvalidInputError(f"{pipeline[:40]!r} is no pipeline; known are: {names}")
-
-
-def _day(told: str) -> date:
-    try:
-        return date.fromisoformat(told)
-    except ValueError:
-        raise InvalidInputError(f"{told[:40]!r} is no day; write it as 2026-01-31") from None
 
 
 async def _story(ledger: PostgresLedger, request_id: str, printed: dict[str, str]) -> Story:

@@ -34,7 +34,9 @@ def _run(arguments: list[str]) -> int:
         result = app(args=arguments, prog_name=PROGRAM, standalone_mode=False)
     except TyperException as error:
         command = getattr(getattr(error, "ctx", None), "command_path", PROGRAM)
-        say(f"{PROGRAM}: {error.format_message().rstrip('.')}; type: {command} --help")
+        # Pydantic's word for what the next words say.
+        told = error.format_message().replace(": Value error, ", ": ").rstrip(".")
+        say(f"{PROGRAM}: {told}; type: {command} --help")
         return Code.INVALID
     except (Abort, KeyboardInterrupt):
         return Code.INTERRUPTED

@@ -9,11 +9,14 @@ from placet.cli.console import as_json, out, pairs, say, table
 from placet.cli.times import instant
 from placet.connections import database_url
 from placet.db import open_pool
+from placet.domain.plurals import plural
 from placet.logging import configure
 from placet.sealing.config import read_places
+from placet.sealing.keys import LogKeys, find_log_keys
 from placet.sealing.opening import build_sealer
 from placet.sealing.status import PlaceState, Status, status
 from placet.settings import Settings
+from placet.signing import LOG_FILE, SigningKeyError
 
 
 async def seal(*, once: bool, level: str, json: bool) -> int:
@@ -25,7 +28,7 @@ async def seal(*, once: bool, level: str, json: bool) -> int:
         if json:
             as_json({"sealed": sealed})
         else:
-            say(f"placet: {sealed} events sealed")
+            say(f"placet: {plural(sealed, 'event')} sealed")
         return Code.OK
     asked = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -49,13 +52,26 @@ async def tell_status(*, json: bool) -> int:
     """
     settings = Settings.from_environment()
     listed = read_places(settings)
+    keys, why = _keys(settings)
     async with open_pool(database_url(settings)) as pool:
-        found = await status(pool, listed, os.environ)
+        found = await status(pool, listed, os.environ, keys)
     if json:
-        as_json(_document(settings.ledger_name, found))
+        document = _document(settings.ledger_name, found)
+        as_json({**document, "signatures_checked": keys is not None})
     else:
         _print(settings.ledger_name, found)
+        if keys is None:
+            say(f"the signatures of what places hold were not checked: {why}")
     return Code.DIFFERS if found.problems else Code.OK
+
+
+def _keys(settings: Settings) -> tuple[LogKeys | None, str]:
+    """Return the log's keys, or why they are not at hand: whoever looks may not read them."""
+    try:
+        keys = find_log_keys(settings.keys, settings.ledger_name)
+    except SigningKeyError as error:
+        return None, str(error)
+    return keys, f"there is no {LOG_FILE} in {settings.keys}; look from where PLACET_KEYS has it"
 
 
 def _document(name: str, found: Status) -> dict[str, object]:
@@ -84,12 +100,12 @@ def _document(name: str, found: Status) -> dict[str, object]:
 def _print(name: str, found: Status) -> None:
     newest, backlog = found.newest, found.backlog
     out(name)
-    waiting = f"{backlog.events}"
+    waiting = f"{backlog.events:,}"
     if backlog.events:
         waiting += f", the oldest for {backlog.age:.0f} s"
     pairs(
         [
-            ("sealed", f"{newest.size} events" if newest else "nothing yet"),
+            ("sealed", plural(newest.size, "event") if newest else "nothing yet"),
             ("newest checkpoint", instant(newest.at) if newest else None),
             ("not sealed yet", waiting),
         ]
@@ -100,5 +116,5 @@ def _print(name: str, found: Status) -> None:
 
 
 def _cells(place: PlaceState) -> tuple[str, ...]:
-    size = "unknown" if place.size is None else str(place.size)
+    size = "unknown" if place.size is None else f"{place.size:,}"
     return (place.name, size, f"{place.behind:.0f} s")

@@ -37,7 +37,9 @@ def run(name: str, logs: Sequence[str], state: Path, listen: str, *, json: bool)
 def _address(listen: str) -> tuple[str, int]:
     host, _, port = listen.rpartition(":")
     if not host or not port.isascii() or not port.isdigit() or int(port) > _LAST_PORT:
-        raise StopError(f"--listen {listen}: write a host and a port: 127.0.0.1:7480", Code.INVALID)
+        raise StopError(
+            f"--listen {listen!r}: write a host and a port: 127.0.0.1:7480", Code.INVALID
+        )
     return host.strip("[]"), int(port)
 
 
@@ -45,4 +47,6 @@ def _key(text: str) -> VerifierKey:
     try:
         return parse_key(text)
     except NoteError as error:
-        raise StopError(f"--log: {error}", Code.INVALID) from None
+        raise StopError(
+            f"--log: {error}; take it from `placet audit trust` of the ledger", Code.INVALID
+        ) from None

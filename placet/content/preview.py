@@ -16,6 +16,7 @@ from placet.content.difference import ChangedFiles, Line, changed_files, changed
 from placet.content.page import STYLE, security, written_part
 from placet.domain.finding import Finding
 from placet.domain.plan import utc
+from placet.domain.plurals import plural
 from placet.domain.publication import Manifest, PublishedFile, PublishRequest, Scope
 from placet.files import size_text
 
@@ -186,7 +187,7 @@ def _findings(subject: Subject) -> str:
             "<table><thead><tr><th>Finding</th><th>Where</th><th>What</th></tr></thead>\n"
             f"<tbody>\n{rows}\n</tbody></table>{more}"
         )
-    heading = f"{subject.count:,} finding{'' if subject.count == 1 else 's'}"
+    heading = plural(subject.count, "finding")
     return f'<section class="notes"><h2>{heading}</h2>\n{inside}</section>'
 
 

@@ -10,6 +10,7 @@ from placet.domain.catalogue import Entry
 from placet.domain.deletion import DeleteRequest, Mode, Scope, rows_text, title_of
 from placet.domain.filters import words
 from placet.domain.finding import Finding
+from placet.domain.plurals import plural
 from placet.domain.selection import Survey
 
 _STYLE = """\
@@ -130,7 +131,7 @@ def _findings(subject: Subject) -> str:
     )
     left = subject.count - len(subject.findings)
     more = f"<p>and {left:,} more</p>" if left > 0 else ""
-    heading = "1 finding" if subject.count == 1 else f"{subject.count:,} findings"
+    heading = plural(subject.count, "finding")
     return f"<h2>{heading}</h2>\n<table>\n{rows}\n</table>{more}"
 
 

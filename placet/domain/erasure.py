@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, JsonValue
 from placet.domain.access import Address
 from placet.domain.base import Model, Stored
 from placet.domain.ledger import Hex64, Receipt, UtcInstant
+from placet.domain.plurals import plural
 from placet.domain.text import TEXT_LIMIT, Line, clean_text
 
 PIPELINE = "erase"
@@ -122,25 +123,25 @@ def what_stays(concern: Concern, shared: int = 0) -> Iterator[Stays]:
     )
     if concern.plain:
         yield Stays(
-            what=f"{_count(concern.plain, 'event')} with names and texts, older than their sealing",
+            what=f"{plural(concern.plain, 'event')} with names and texts, older than their sealing",
             why="what is recorded cannot be changed, as it proves who approved what: "
             f"{_DUTY}; prune them when they are old enough",
         )
     if concern.paid:
         yield Stays(
-            what=f"payments of {_count(len(concern.paid), 'request')}, with their requests and "
+            what=f"payments of {plural(len(concern.paid), 'request')}, with their requests and "
             "receipts",
             why=f"tax and commercial law: {_DUTY}; remove them when that time is over",
         )
     if concern.open:
         yield Stays(
-            what=f"what belongs to {_count(len(concern.open), 'open request')}",
+            what=f"what belongs to {plural(len(concern.open), 'open request')}",
             why="it is still needed for its purpose, GDPR article 17(1)(a); erase again when they "
             "are closed",
         )
     if shared:
         yield Stays(
-            what=_count(shared, "file"),
+            what=plural(shared, "file"),
             why="requests of others hold the very same files",
         )
     yield Stays(
@@ -222,11 +223,22 @@ class Erased(Stored):
             "addresses": self.addresses,
         }
 
+    def told(self) -> str:
+        """Say how much of each kind is gone."""
+        return ", ".join(
+            (
+                plural(len(self.ciphertexts), "text"),
+                plural(len(self.contents), "file"),
+                plural(self.steps, "step"),
+                plural(self.addresses, "address", "addresses"),
+            )
+        )
+
 
 def summary(subject: str, erased: Erased, stays: Sequence[Stays]) -> str:
     """Say in one line what is gone and what stays."""
     gone = (
-        f"{_count(len(erased.ciphertexts), 'text')} and {_count(len(erased.contents), 'file')} "
+        f"{plural(len(erased.ciphertexts), 'text')} and {plural(len(erased.contents), 'file')} "
         f"about {subject} are gone"
     )
     return f"{gone}; what stays: {_joined(each.what for each in stays)}"
@@ -247,8 +259,18 @@ class HoldRow(Stored):
     placed_at: UtcInstant
 
 
-def _count(count: int, what: str) -> str:
-    return f"{count:,} {what}{'' if count == 1 else 's'}"
+class StandingHold(HoldRow):
+    """A legal hold that stands, with what the ledger's event says of it.
+
+    Attributes:
+        placed_by: The id of who placed it; None when the event's body was pruned.
+        placed_by_name: Their printed name, likewise; it may be erased.
+        reason: Why, likewise.
+    """
+
+    placed_by: str | None
+    placed_by_name: str | None
+    reason: str | None
 
 
 def _joined(parts: Iterable[str]) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from placet.domain.base import Stored
+from placet.domain.plurals import plural
 
 SHOWN_FINDINGS = 50
 """How many findings a plan carries; the facts count all of them."""
@@ -24,7 +25,7 @@ class Finding(Stored):
 
 def found_text(count: int) -> str:
     """Say how many things the checks found."""
-    return f"the checks found {count:,} thing{'' if count == 1 else 's'}"
+    return f"the checks found {plural(count, 'thing')}"
 
 
 def shown(findings: Sequence[Finding]) -> tuple[Finding, ...]:

@@ -10,6 +10,7 @@ from placet.domain.catalogue import Dataset
 from placet.domain.export import ExportRequest, Scope, rows_text
 from placet.domain.filters import words
 from placet.domain.finding import Finding
+from placet.domain.plurals import plural
 
 _STYLE = """\
 body{margin:0 auto;max-width:60rem;padding:1.5rem;font:1rem/1.5 system-ui,sans-serif;\
@@ -128,7 +129,7 @@ def _findings(subject: Subject) -> str:
     )
     left = subject.count - len(subject.findings)
     more = f"<p>and {left:,} more</p>" if left > 0 else ""
-    heading = "1 finding" if subject.count == 1 else f"{subject.count:,} findings"
+    heading = plural(subject.count, "finding")
     return f"<h2>{heading}</h2>\n<table>\n{rows}\n</table>{more}"
 
 
@@ -141,7 +142,7 @@ def _columns(subject: Subject) -> str:
         for name in scope.columns
     )
     count, personal = len(scope.columns), len(scope.personal)
-    heading = f"{count} column{'' if count == 1 else 's'}, {personal} of them about people"
+    heading = f"{plural(count, 'column')}, {personal} of them about people"
     return f"<h2>{heading}</h2>\n<table>\n{rows}\n</table>"
 
 

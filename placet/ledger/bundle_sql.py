@@ -1,4 +1,8 @@
-"""Every statement of the export of bundles, by name; none is ever put together from strings."""
+"""Every statement of the export of bundles, by name.
+
+What several have in common is a constant here, joined to each when the module is loaded; nothing
+that anybody tells is ever put into one.
+"""
 
 SETTINGS = """
 select set_config('statement_timeout', '0', false),
@@ -25,22 +29,7 @@ STAMP = """
 select token from audit.stamp where tree_size = %(size)s order by authority limit 1
 """
 
-EVENTS = """
-select s.position, s.seq, encode(e.event_id, 'hex') as event_id, e.stream, e.stream_seq, e.kind,
-       (extract(epoch from e.occurred) * 1000000)::bigint as occurred,
-       (extract(epoch from e.recorded) * 1000000)::bigint as recorded,
-       coalesce(e.signing_key, '') as signing_key,
-       encode(coalesce(e.anchor, ''), 'hex') as anchor,
-       coalesce(e.retention_class, '') as retention_class,
-       coalesce(e.signature, '') as signature, encode(e.leaf, 'hex') as leaf, e.body,
-       encode(e.body_digest, 'hex') as body_digest
-  from audit.sealed s
-  join audit.known_event e on e.seq = s.seq
- where s.position >= %(first)s and s.position < %(size)s
- order by s.position
-"""
-
-EVENTS_OF_REQUEST = """
+_EVENT = """
 select s.position, s.seq, encode(e.event_id, 'hex') as event_id, e.stream, e.stream_seq, e.kind,
        (extract(epoch from e.occurred) * 1000000)::bigint as occurred,
        (extract(epoch from e.recorded) * 1000000)::bigint as recorded,
@@ -50,10 +39,24 @@ select s.position, s.seq, encode(e.event_id, 'hex') as event_id, e.stream, e.str
        coalesce(e.signature, '') as signature, encode(e.leaf, 'hex') as leaf, e.body,
        encode(e.body_digest, 'hex') as body_digest
   from audit.known_event e
-  join audit.sealed s on s.seq = e.seq
+  join audit.sealed s on s.seq = e.seq"""
+"""An event as bundles hold it; each of those that follow says which ones, and all in one order."""
+
+EVENTS = (
+    _EVENT
+    + """
+ where s.position >= %(first)s and s.position < %(size)s
+ order by s.position
+"""
+)
+
+EVENTS_OF_REQUEST = (
+    _EVENT
+    + """
  where e.stream = %(request)s and s.position < %(size)s
  order by s.position
 """
+)
 
 COSIGNED_AFTER = """
 select min(tree_size) as size from audit.cosignature
@@ -87,17 +90,9 @@ select encode(digest, 'hex') as digest, subject, key_id, ciphertext
  order by digest
 """
 
-ERASURES = """
-select s.position, s.seq, encode(e.event_id, 'hex') as event_id, e.stream, e.stream_seq, e.kind,
-       (extract(epoch from e.occurred) * 1000000)::bigint as occurred,
-       (extract(epoch from e.recorded) * 1000000)::bigint as recorded,
-       coalesce(e.signing_key, '') as signing_key,
-       encode(coalesce(e.anchor, ''), 'hex') as anchor,
-       coalesce(e.retention_class, '') as retention_class,
-       coalesce(e.signature, '') as signature, encode(e.leaf, 'hex') as leaf, e.body,
-       encode(e.body_digest, 'hex') as body_digest
-  from audit.known_event e
-  join audit.sealed s on s.seq = e.seq
+ERASURES = (
+    _EVENT  # noqa: S608 - of constants alone
+    + """
  where e.kind = 'system:subject:erased' and s.position < %(size)s
    and e.stream in (
         select x.request
@@ -106,22 +101,16 @@ select s.position, s.seq, encode(e.event_id, 'hex') as event_id, e.stream, e.str
          where gone.what = 'ciphertext' and gone.name = any(%(digests)s::text[]))
  order by s.position
 """
+)
 
-TOMBSTONES = """
-select s.position, s.seq, encode(e.event_id, 'hex') as event_id, e.stream, e.stream_seq, e.kind,
-       (extract(epoch from e.occurred) * 1000000)::bigint as occurred,
-       (extract(epoch from e.recorded) * 1000000)::bigint as recorded,
-       coalesce(e.signing_key, '') as signing_key,
-       encode(coalesce(e.anchor, ''), 'hex') as anchor,
-       coalesce(e.retention_class, '') as retention_class,
-       coalesce(e.signature, '') as signature, encode(e.leaf, 'hex') as leaf, e.body,
-       encode(e.body_digest, 'hex') as body_digest
-  from audit.known_event e
-  join audit.sealed s on s.seq = e.seq
+TOMBSTONES = (
+    _EVENT  # noqa: S608 - of constants alone
+    + """
  where e.kind = 'system:partition:pruned' and s.position < %(size)s
    and e.seq in (select p.tombstone from audit.pruned p where p.seq = any(%(seqs)s::bigint[]))
  order by s.position
 """
+)
 
 PRUNING = """
 select exists (

@@ -8,6 +8,7 @@ from string import Template
 
 from placet.content.page import security
 from placet.domain.finding import Finding
+from placet.domain.plurals import plural
 from placet.domain.recipients import Recipients, by_domain, top_domains
 from placet.domain.sending import SendRequest
 from placet.files import size_text
@@ -123,7 +124,7 @@ def _findings(subject: Subject) -> str:
     )
     left = subject.count - len(subject.findings)
     more = f"<p>and {left:,} more</p>" if left > 0 else ""
-    heading = "1 finding" if subject.count == 1 else f"{subject.count:,} findings"
+    heading = plural(subject.count, "finding")
     return f"<h2>{heading}</h2>\n<table>\n{rows}\n</table>{more}"
 
 

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from placet.domain.errors import PlacetError, UnavailableError
-from placet.keyfiles import make_secret, read_secret, sync_directory
+from placet.durable import sync_directory
+from placet.keyfiles import make_secret, read_secret
 
 KEY_BYTES = 32
 STEPS_FILE = "steps.key"

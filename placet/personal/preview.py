@@ -14,6 +14,7 @@ _STYLE = """\
 body{margin:0 auto;max-width:60rem;padding:1.5rem;font:1rem/1.5 system-ui,sans-serif;\
 overflow-wrap:anywhere}
 h2{font-size:1rem;margin:1.5rem 0 .4rem}
+.held{border:.15rem solid;padding:.6rem 1rem}
 th{text-align:left;vertical-align:top;padding-right:1rem;font-weight:600}
 """
 
@@ -30,6 +31,7 @@ _PAGE = Template("""\
 <body>
 <p>Preview for review. Nothing is erased yet; once it is, nobody can undo it.</p>
 <h1>$title</h1>
+$held
 <table>
 $head
 </table>
@@ -45,6 +47,11 @@ $findings
 </html>
 """)
 
+_HELD = Template("""\
+<p class="held" role="note"><strong>A legal hold forbids it now ($holds).</strong> Even if it is \
+approved, nothing is erased while the hold stands. See who placed it, and why: \
+<code>placet audit holds</code></p>""")
+
 _SAID = {
     "events": "Texts about them in the ledger",
     "requests": "Requests of theirs",
@@ -55,12 +62,13 @@ _SAID = {
 }
 
 
-def preview(
+def preview(  # noqa: PLR0913, PLR0917 - each is another side of what is shown
     request: EraseRequest,
     scope: Mapping[str, JsonValue],
     findings: Sequence[Finding],
     digest: str,
     case: str | None,
+    holds: Sequence[str] = (),
 ) -> bytes:
     """Return the page that shows an erasure.
 
@@ -70,6 +78,7 @@ def preview(
         findings: What its checks found.
         digest: Of the revision (64 hex), which a review names.
         case: The case's id; None before it is submitted.
+        holds: The names of the legal holds that stand and forbid it now.
     """
     title = f"Erase what is personal about {request.subject}"
     stays = scope.get("stays")
@@ -86,6 +95,7 @@ def preview(
         security=html.escape(security(_STYLE, images="'none'")),
         title=_text(title),
         style=_STYLE,
+        held=_HELD.substitute(holds=_text(", ".join(holds))) if holds else "",
         head="\n".join(
             f"<tr><th>{_text(name)}</th><td>{_text(value)}</td></tr>"
             for name, value in rows

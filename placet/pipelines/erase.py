@@ -1,6 +1,6 @@
 """The door of the erase pipeline: what is personal about somebody is to go."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from pydantic import ValidationError
@@ -64,6 +64,22 @@ async def prepare_erase(raw: Any, surroundings: Surroundings) -> Prepared:
     )
 
 
+def nothing_about(subject: str) -> str:
+    """Say that there is nothing to erase, and what to write instead."""
+    return (
+        f"nothing personal is recorded about {subject[:100]!r}; write the id that events show, or "
+        "request:ID for what strangers said in a request"
+    )
+
+
+def held_by(holds: Sequence[str]) -> str:
+    """Say that legal holds, by their names, forbid an erasure, and what to do."""
+    return (
+        f"a legal hold forbids it ({', '.join(holds)}); when it may go, release it: "
+        "placet audit release HOLD --reason TEXT --as WHO"
+    )
+
+
 def _problems(concern: Concern, asks: Person, *, offline: bool) -> Iterator[Problem]:
     path = ("subject",)
     if concern.subject == asks.id:
@@ -75,14 +91,12 @@ def _problems(concern: Concern, asks: Person, *, offline: bool) -> Iterator[Prob
     if concern.nothing and not offline:
         yield Problem(
             path,
-            f"nothing personal is recorded about {concern.subject!r}; write the id that events "
-            "show, or request:ID for what strangers said in a request",
+            nothing_about(concern.subject),
         )
     if concern.holds:
         yield Problem(
             path,
-            f"a legal hold forbids it ({', '.join(concern.holds)}); when it may go, release it: "
-            "placet audit release HOLD --reason TEXT --as WHO",
+            held_by(concern.holds),
         )
 
 
@@ -104,10 +118,14 @@ def _findings(concern: Concern) -> Iterator[Finding]:
             yield Finding(kind=kind, where="more", message=f"and {len(requests) - _LISTED} more")
 
 
-async def show_erase(viewed: Viewed, _: Records) -> bytes:
-    """Show an erasure to those who review it; see ``Preview``."""
+async def show_erase(viewed: Viewed, records: Records) -> bytes:
+    """Show an erasure to those who review it, and the legal holds that stand now; see ``Preview``.
+
+    A hold may have been placed after the plan was made; the effect refuses then.
+    """
     request = EraseRequest.model_validate(viewed.request, extra="ignore")
-    return preview(request, viewed.scope, viewed.findings, viewed.digest, viewed.case)
+    holds = (await records.concern(request.subject)).holds
+    return preview(request, viewed.scope, viewed.findings, viewed.digest, viewed.case, holds)
 
 
 FACTS = dict.fromkeys(("events", "requests", "open", "paid", "reviews", "files"), FactKind.NUMBER)

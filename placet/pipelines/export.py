@@ -23,6 +23,7 @@ from placet.domain.export import ExportRequest, Scope, rows_text
 from placet.domain.facts import FactKind
 from placet.domain.finding import Finding
 from placet.domain.plan import Selector
+from placet.domain.plurals import plural
 from placet.domain.problems import Problem
 from placet.domain.selection import Survey, column_problems, filter_problems
 from placet.exports.encryption import check_key
@@ -209,7 +210,7 @@ def _outside(request: ExportRequest) -> bool:
 def _title(scope: Scope) -> str:
     count = len(scope.columns)
     rows = "" if scope.rows is None else f", {rows_text(scope.rows)}"
-    return f"Export {scope.dataset}: {count} column{'' if count == 1 else 's'}{rows}"
+    return f"Export {scope.dataset}: {plural(count, 'column')}{rows}"
 
 
 def _findings(request: ExportRequest, scope: Scope, survey: Survey | None) -> Iterator[Finding]:

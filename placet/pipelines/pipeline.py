@@ -320,6 +320,7 @@ class Pipeline:
             pipeline that has no effect of its own. See ``placet.effects``.
         example: What somebody writes a request in, for the command's help.
         internal: Whether only other cases ask for it, and no command does.
+        also: Which other command asks for the same, for the command's help.
     """
 
     name: str
@@ -329,6 +330,7 @@ class Pipeline:
     effects_at: str | None = None
     example: str = "request.json"
     internal: bool = False
+    also: str = ""
 
     @property
     def workflow(self) -> type:

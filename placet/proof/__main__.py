@@ -1,7 +1,7 @@
 """``python -m proof BUNDLE --trust trust.json``: the verifier as a program of its own.
 
 It ends with 0 when all is verified, with 11 when something is wrong, as `placet audit verify` does,
-and with 2 when what it was given cannot be used.
+with 2 when what it was given cannot be used, and with 7 when it is not there.
 """
 
 import argparse
@@ -10,12 +10,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from .findings import UnusableError
+from .findings import MissingError, UnusableError
 from .report import as_json, as_text
-from .trust import read_trust
+from .trust import read_held, read_trust
 from .verify import Progress, Report, verify
 
-VERIFIED, FINDINGS, UNUSABLE = 0, 11, 2
+VERIFIED, FINDINGS, UNUSABLE, MISSING = 0, 11, 2, 7
 
 _WIDTH = 40
 
@@ -25,8 +25,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m proof",
         description="Verify a bundle of the audit ledger without a database, trusting nobody.",
-        epilog="It ends with 0 when all is verified, with 11 when something is wrong, and with"
-        " 2 when what it was given cannot be used.",
+        epilog="It ends with 0 when all is verified, with 11 when something is wrong, with 2"
+        " when what it was given cannot be used, and with 7 when it is not there.",
     )
     parser.add_argument("bundle", type=Path, help="the bundle's directory")
     parser.add_argument("--trust", type=Path, required=True, help="the keys that you have pinned")
@@ -35,11 +35,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     told = parser.parse_args(arguments)
     try:
         trust = read_trust(told.trust)
-        held = told.held.read_text(encoding="utf-8") if told.held else None
+        held = read_held(told.held) if told.held else None
         report = verify(told.bundle, trust, held, progress=progress_bar())
-    except (UnusableError, OSError, UnicodeDecodeError) as error:
+    except (UnusableError, OSError) as error:
         sys.stderr.write(f"{error}\n")
-        return UNUSABLE
+        return MISSING if isinstance(error, MissingError) else UNUSABLE
     return say(report, as_text(report, trust), as_json(report, trust) if told.json else None)
 
 

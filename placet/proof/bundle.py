@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 from .canonical import read_canonical
-from .findings import Code, Finding, UnusableError, shown
+from .findings import Code, Finding, MissingError, UnusableError, shown
 from .note import MAX_NOTE_BYTES
 
 FORMAT = "placet-bundle/1"
@@ -182,7 +182,8 @@ def _open(path: Path, name: str) -> BinaryIO:
         stream = os.fdopen(os.open(path / name, _FLAGS), "rb")
     except (OSError, ValueError) as error:
         told = error.strerror if isinstance(error, OSError) else "it is no name"
-        raise UnusableError(
+        missing = MissingError if name == MANIFEST else UnusableError
+        raise missing(
             f"{path / _told(name)}: {told}; name the directory of a whole bundle, as `audit export`"
             " made it"
         ) from None

@@ -66,6 +66,10 @@ class UnusableError(ValueError):
     """What was given is no bundle, no trust file or no note; the message says what to do."""
 
 
+class MissingError(UnusableError):
+    """A file that was named is not there, or cannot be read."""
+
+
 class Finding(NamedTuple):
     """One thing that is wrong.
 
@@ -103,6 +107,11 @@ class Findings:
             self.counts[each.code] += 1
             if self.counts[each.code] <= self.KEPT:
                 self.first.append(each)
+
+
+def plural(count: int, one: str, many: str = "") -> str:
+    """Return a number with what it counts, such as ``1 event`` or ``2 events``."""
+    return f"{count} {one if count == 1 else many or f'{one}s'}"
 
 
 def shown(text: object) -> str:

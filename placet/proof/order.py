@@ -7,7 +7,7 @@ from typing import Any
 
 from .bundle import Bundle
 from .events import Checked
-from .findings import Code, Finding, shown
+from .findings import Code, Finding, plural, shown
 
 ALLOWANCE = 5 * 60
 """Seconds by which clocks of the database and of witnesses may differ, or a transaction last."""
@@ -125,7 +125,8 @@ class Order:
             told = f"its writer claims to have seen a tree of {size}, which would hold the event"
             yield Finding(Code.ANCHOR_LATER, place, told)
         elif self._roots.get(size) != root:
-            told = f"its writer saw a tree of {size} leaves that no checkpoint of the log has"
+            tree = f"a tree of {plural(size, 'leaf', 'leaves')}"
+            told = f"its writer saw {tree} that no checkpoint of the log has"
             yield Finding(Code.ANCHOR_UNKNOWN, place, told)
 
     def _time(self, one: Checked, place: str) -> Iterator[Finding]:
@@ -138,7 +139,8 @@ class Order:
         self.first, self.last = (recorded if self.first is None else self.first), recorded
         latest, at = self._latest
         if recorded < latest - ALLOWANCE * _MICRO:
-            told = f"it was recorded {(latest - recorded) // _MICRO} seconds before position {at}"
+            early = plural((latest - recorded) // _MICRO, "second")
+            told = f"it was recorded {early} before position {at}"
             yield Finding(Code.TIME_BACKWARDS, place, told)
         self._latest = max(self._latest, (recorded, one.position))
         self._latest_since_witness = max(self._latest_since_witness, (recorded, one.position))

@@ -6,7 +6,7 @@ from typing import Any
 from .bundle import PROOF, Bundle
 from .checkpoints import Cosigned, Timetable
 from .events import Checked
-from .findings import Code, Finding, UnusableError
+from .findings import Code, Finding, UnusableError, plural
 from .lines import read_hex
 from .note import Checkpoint
 from .order import Order
@@ -60,7 +60,8 @@ class WholeTree:
             told = f"the events end with {self._tree.size}, before its tree of {due.size}"
             yield Finding(Code.ROOT_DIFFERS, due.place, told)
         if newest is not None and self._tree.size > newest.checkpoint.size:
-            told = f"{self._tree.size - newest.checkpoint.size} events lie behind it"
+            more = self._tree.size - newest.checkpoint.size
+            told = plural(more, "event lies behind it", "events lie behind it")
             yield Finding(Code.ROOT_DIFFERS, "checkpoint", told)
         if self._held is not None:
             yield _rollback(self._held)

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from .bundle import STAMP
-from .findings import shown
+from .bundle import STAMP, Bundle
+from .findings import plural, shown
 from .trust import Trust
 from .verify import Report
 
@@ -22,14 +22,14 @@ def proved(report: Report) -> list[str]:
         return []
     told = []
     if bundle.request is not None:
+        stands = "stands" if bundle.events == 1 else "stand"
         told.append(
-            f"{bundle.events} events of request {shown(bundle.request)} stand in the log"
-            f" {bundle.log}, exactly like this"
+            f"{plural(bundle.events, 'event')} of request {shown(bundle.request)} {stands} in the"
+            f" log {bundle.log}, exactly like this"
         )
     else:
         told.append(
-            f"{bundle.events} events, positions {bundle.first} to {bundle.size - 1}, are all that"
-            f" the log {bundle.log} holds there, exactly like this"
+            f"{_positions(bundle)} all that the log {bundle.log} holds there, exactly like this"
         )
     if order.first is not None and order.last is not None:
         told.append(f"recorded from {_utc(order.first)} to {_utc(order.last)}")
@@ -41,7 +41,8 @@ def proved(report: Report) -> list[str]:
     if report.stamped is not None:
         told.append(f"a time-stamp authority had seen it at {report.stamped:%Y-%m-%d %H:%M:%S} UTC")
     if report.held is not None:
-        told.append(f"nothing has changed in the first {report.held} events since the held note")
+        held = "first event" if report.held == 1 else f"first {report.held} events"
+        told.append(f"nothing has changed in the {held} since the held note")
     return told
 
 
@@ -62,17 +63,45 @@ def _unproved(report: Report, trust: Trust) -> Iterator[str]:
     if bundle.first:
         yield f"the events before position {bundle.first} were not looked at"
     if newest is not None and newest.others:
-        yield f"{newest.others} signatures of the checkpoint are by keys that are not pinned"
-    for count, told in (
-        (order.unsigned, "events are from before their writers signed"),
-        (order.pruned, "bodies were pruned: only their headers and digests are proved"),
-        (order.unopened, "sealed pieces of personal data came without their key"),
-        (order.erased, "pieces of personal data have been erased"),
-        (report.unjudged, "stories begin too early, or lack bodies, to be judged by the rules"),
-        (order.hidden, "signatures of people under decisions are sealed or erased"),
+        yield plural(
+            newest.others,
+            "signature of the checkpoint is by a key that is not pinned",
+            "signatures of the checkpoint are by keys that are not pinned",
+        )
+    for count, one, many in (
+        (
+            order.unsigned,
+            "event is from before its writer signed",
+            "events are from before their writers signed",
+        ),
+        (
+            order.pruned,
+            "body was pruned: only its header and digest are proved",
+            "bodies were pruned: only their headers and digests are proved",
+        ),
+        (
+            order.unopened,
+            "sealed piece of personal data came without its key",
+            "sealed pieces of personal data came without their key",
+        ),
+        (
+            order.erased,
+            "piece of personal data has been erased",
+            "pieces of personal data have been erased",
+        ),
+        (
+            report.unjudged,
+            "story begins too early, or lacks bodies, to be judged by the rules",
+            "stories begin too early, or lack bodies, to be judged by the rules",
+        ),
+        (
+            order.hidden,
+            "signature of a person under a decision is sealed or erased",
+            "signatures of people under decisions are sealed or erased",
+        ),
     ):
         if count:
-            yield f"{count} {told}"
+            yield plural(count, one, many)
     if STAMP in bundle.files and report.stamped is None:
         yield "the time stamp in stamp.tsr was not looked at"
     yield "that an event was never recorded at all cannot be seen here"
@@ -95,7 +124,7 @@ def as_text(report: Report, trust: Trust) -> str:
     total = findings.counts.total()
     lines.append("" if total else "VERIFIED")
     if total:
-        lines.append(f"NOT VERIFIED: {total} findings in {report.seen} events")
+        lines.append(f"NOT VERIFIED: {plural(total, 'finding')} in {plural(report.seen, 'event')}")
     lines += [f"  {each}" for each in proved(report)]
     lines.append("Not proved:")
     lines += [f"  {each}" for each in unproved(report, trust)]
@@ -120,6 +149,13 @@ def as_json(report: Report, trust: Trust) -> dict[str, Any]:
         "proved": proved(report),
         "not_proved": unproved(report, trust),
     }
+
+
+def _positions(bundle: Bundle) -> str:
+    first, last = bundle.first, bundle.size - 1
+    if bundle.events == 1:
+        return f"1 event, position {first}, is"
+    return f"{bundle.events} events, positions {first} to {last}, are"
 
 
 def _utc(microseconds: int) -> str:

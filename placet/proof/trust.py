@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-from .findings import UnusableError
+from .findings import MissingError, UnusableError, plural
 from .note import COSIGNATURE, SIGNATURE, NoteError, VerifierKey, parse_key
 
 _KEY_BYTES = 32
@@ -59,7 +59,11 @@ def read_trust(path: Path) -> Trust:
             timestamp=tuple(_one(each, str) for each in told.get("timestamp", ())),
         )
     except OSError as error:
-        raise UnusableError(f"{path}: {error.strerror}; name the file of pinned keys") from None
+        raise MissingError(f"{path}: {error.strerror}; name the file of pinned keys") from None
+    except UnicodeDecodeError:
+        raise UnusableError(
+            f"{path} is no trust file: it is no text in UTF-8; make one with `audit trust`"
+        ) from None
     except KeyError as error:
         raise UnusableError(f"{path} has no {error}; make one with `audit trust`") from None
     except (ValueError, TypeError, AttributeError, RecursionError) as error:
@@ -70,10 +74,28 @@ def read_trust(path: Path) -> Trust:
         raise UnusableError(f"{path} pins no key of the log: nothing could be verified")
     if not 0 <= trust.quorum <= len(trust.witnesses):
         raise UnusableError(
-            f"{path} wants {trust.quorum} of {len(trust.witnesses)} witnesses; add the others'"
-            " keys, or correct the quorum"
+            f"{path} wants {trust.quorum} of "
+            f"{plural(len(trust.witnesses), 'witness', 'witnesses')}; add the others' keys, or"
+            " correct the quorum"
         )
     return trust
+
+
+def read_held(path: Path) -> str:
+    """Read the note that an auditor has kept.
+
+    Raises:
+        MissingError: There is none.
+        UnusableError: It is none.
+    """
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise MissingError(f"{path}: {error.strerror}; name the note you kept") from None
+    except UnicodeDecodeError:
+        raise UnusableError(
+            f"{path} is no note; name the file `checkpoint` that you kept"
+        ) from None
 
 
 def _only_known(told: dict[str, Any]) -> None:

@@ -23,7 +23,7 @@ from .bundle import (
 )
 from .checkpoints import Cosigned, Timetable, read_note
 from .events import Checked, check_events
-from .findings import Code, Finding, Findings, UnusableError, shown
+from .findings import Code, Finding, Findings, UnusableError, plural, shown
 from .lines import position_of
 from .note import MAX_NOTE_BYTES
 from .order import Order
@@ -170,7 +170,7 @@ def verify(  # noqa: PLR0913 - what is to be verified, by what, and how
     for judge in sitting:
         findings.add(judge.finish())
     if seen != bundle.events:
-        told = f"it should hold {bundle.events} events, {seen} can be read"
+        told = f"it should hold {plural(bundle.events, 'event')}, {seen} can be read"
         findings.add([Finding(Code.BUNDLE_DIFFERS, EVENTS, told)])
     stamped = _stamped(bundle, newest, stamps, findings) if stamps else None
     unjudged = len(set[str]().union(*(judge.unjudged for judge in sitting)))
@@ -197,7 +197,10 @@ def _held(text: str, trust: Trust) -> Cosigned:
     wrong = Findings()
     held = read_note(text, trust, "held note", wrong)
     if held is None or wrong.first:
-        raise UnusableError(f"the held note proves nothing: {wrong.first[0].sentence}")
+        raise UnusableError(
+            f"the held note proves nothing: {wrong.first[0].sentence}; name the file `checkpoint`"
+            " that you kept from an earlier bundle"
+        )
     return held
 
 
@@ -236,7 +239,9 @@ def _differences(bundle: Bundle, trust: Trust, newest: Cosigned | None) -> Itera
     if newest is not None and newest.checkpoint.size != bundle.size:
         told.append(f"its checkpoint has a tree of {newest.checkpoint.size}, not {bundle.size}")
     if bundle.request is None and bundle.first + bundle.events != bundle.size:
-        told.append(f"{bundle.events} events from {bundle.first} on do not end at {bundle.size}")
+        told.append(
+            f"{plural(bundle.events, 'event')} from {bundle.first} on cannot end at {bundle.size}"
+        )
     if bundle.request is not None and bundle.first:
         told.append("the events of a request do not begin at a position")
     for each in told:

@@ -1,12 +1,10 @@
 """Writes a report's file: all of it or nothing, for its owner alone, and never over another."""
 
-import os
-import tempfile
-from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 
 from placet.domain.errors import ConflictError, InvalidInputError, NotFoundError
+from placet.durable import create_file, replace_file
 
 
 class Form(StrEnum):
@@ -54,36 +52,19 @@ def form_of(path: Path, told: Form | None = None) -> Form:
 def write_report(path: Path, content: bytes, *, force: bool = False) -> None:
     """Write a file that only its owner may read.
 
-    It is written under another name, made safe on the disk, and then given its own; so nobody ever
-    sees half of it.
-
     Raises:
         ReportExistsError: It is there already, and ``force`` is off.
         ReportFolderError: It cannot be written there.
     """
     try:
-        descriptor, made = tempfile.mkstemp(prefix=f".{path.name[:100]}.", dir=path.parent)
-    except OSError as error:
-        raise _folder(path, error) from None
-    try:
-        with os.fdopen(descriptor, "wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
         if force:
-            Path(made).replace(path)
-        else:
-            # A link, unlike a renaming, is refused when the name is taken.
-            Path(path).hardlink_to(made)
-    except FileExistsError:
-        raise ReportExistsError(
-            f"{path} is there already: name another file, or write over it with --force"
-        ) from None
+            replace_file(path, content)
+        elif not create_file(path, content):
+            raise ReportExistsError(
+                f"{path} is there already: name another file, or write over it with --force"
+            )
     except OSError as error:
         raise _folder(path, error) from None
-    finally:
-        with suppress(FileNotFoundError):
-            Path(made).unlink()
 
 
 def _folder(path: Path, error: OSError) -> ReportFolderError:

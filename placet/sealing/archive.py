@@ -9,6 +9,7 @@ from psycopg.rows import DictRow
 
 from placet.db import Pool, translated_errors
 from placet.domain.errors import NotFoundError
+from placet.domain.plurals import plural
 from placet.proof.note import Note, Signature, VerifierKey, parse_note
 from placet.proof.tree import HASH_BYTES, Frontier, consistency_proof
 from placet.sealing import sql
@@ -64,7 +65,8 @@ class Archive:
         row = await self._one(sql.FRONTIER, {"size": old})
         if row is None:
             raise NotFoundError(
-                f"the ledger has no checkpoint of {old} events; it has one for each batch it sealed"
+                f"the ledger has no checkpoint of {plural(old, 'event')}; it has one for each "
+                "batch that it sealed"
             )
         frontier = Frontier.read(old, row["frontier"])
         # A witness that was away for long may lack millions, and hashing them takes its time.

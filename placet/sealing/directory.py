@@ -6,7 +6,6 @@ latest                      the newest of them, replaced as a whole
 
 import asyncio
 import fcntl
-import os
 import re
 import time
 from collections.abc import Callable, Iterator
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from placet.domain.errors import UnavailableError
+from placet.durable import create_file, replace_file
 from placet.proof.note import Note, NoteError, parse_checkpoint, parse_note
 from placet.sealing.errors import KEEP_ALL, SealingRefusedError
 
@@ -87,7 +87,7 @@ class DirectoryPlace:
         with self._answers():
             self._path.mkdir(parents=True, exist_ok=True)
             name = note_name(size_of(note))
-            if not self._write(name, str(note)):
+            if not create_file(self._path / name, str(note).encode(), _READABLE):
                 there = self._read(name)
                 if there is None or there.text != note.text:
                     raise SealingRefusedError(
@@ -97,40 +97,7 @@ class DirectoryPlace:
             with self._alone():
                 latest = self._read(LATEST)
                 if latest is None or size_of(latest) < size_of(note):
-                    self._replace(LATEST, str(note))
-
-    def _write(self, name: str, text: str) -> bool:
-        """Write a file that is there whole or not at all; say whether it was not there before."""
-        temporary = self._stored(name, text)
-        try:
-            # A link never replaces.
-            (self._path / name).hardlink_to(temporary)
-        except FileExistsError:
-            return False
-        finally:
-            temporary.unlink()
-        self._sync()
-        return True
-
-    def _replace(self, name: str, text: str) -> None:
-        self._stored(name, text).replace(self._path / name)
-        self._sync()
-
-    def _stored(self, name: str, text: str) -> Path:
-        temporary = self._path / f".{name}.{os.getpid()}.{os.urandom(4).hex()}"
-        with temporary.open("w", encoding="utf-8", newline="") as stream:
-            os.fchmod(stream.fileno(), _READABLE)
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-        return temporary
-
-    def _sync(self) -> None:
-        folder = os.open(self._path, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+                    replace_file(self._path / LATEST, str(note).encode(), _READABLE)
 
     @contextmanager
     def _alone(self) -> Iterator[None]:

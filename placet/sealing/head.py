@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from placet.domain.plurals import plural
 from placet.proof.note import Note, NoteError, is_signed, parse_checkpoint, parse_note
 from placet.proof.tree import Frontier
 from placet.sealing.errors import KEEP_ALL, SealingRefusedError
@@ -70,8 +71,8 @@ def checked_head(row: Mapping[str, Any] | None, last: Last, keys: LogKeys) -> He
     head = _head(row, keys) if row else EMPTY
     if head.size != last.sealed:
         raise SealingRefusedError(
-            f"the newest checkpoint is of {head.size} events, and {last.sealed} have a place in "
-            f"the tree: somebody has changed the database. {KEEP_ALL}"
+            f"the newest checkpoint is of {plural(head.size, 'event')}, and {last.sealed} have a "
+            f"place in the tree: somebody has changed the database. {KEEP_ALL}"
         )
     # Were it moved on, events would be left out.
     if head.cursor and (head.cursor.seq, head.cursor.xid) not in (
@@ -113,15 +114,15 @@ def _head(row: Mapping[str, Any], keys: LogKeys) -> Head:
         frontier = Frontier.read(size, row["frontier"])
     except ValueError as error:
         raise SealingRefusedError(
-            f"the newest checkpoint in the database, of {size} events, is not this ledger's: "
-            f"{error}. {KEEP_ALL}"
+            f"the newest checkpoint in the database, of {plural(size, 'event')}, is not this "
+            f"ledger's: {error}. {KEEP_ALL}"
         ) from None
     checkpoint = parse_checkpoint(note.text)
     if (checkpoint.size, checkpoint.root) != (size, frontier.root()) or row["root"] != (
         checkpoint.root
     ):
         raise SealingRefusedError(
-            f"the newest checkpoint, of {size} events, says something else than what was signed: "
-            f"somebody has changed the database. {KEEP_ALL}"
+            f"the newest checkpoint, of {plural(size, 'event')}, says something else than what was "
+            f"signed: somebody has changed the database. {KEEP_ALL}"
         )
     return Head(size, frontier, note, Cursor(row["cluster"], row["after_xid"], row["after_seq"]))

@@ -39,6 +39,22 @@ class LogKeys(NamedTuple):
         return Note(text, (Signature(key.name, key.id, self.signer.sign(text.encode())),))
 
 
+def find_log_keys(folder: Path, origin: str) -> LogKeys | None:
+    """Return the log's keys from ``folder``; None, and none is made, where there are none.
+
+    Raises:
+        SigningKeyError: They cannot be used.
+    """
+    path = folder / LOG_FILE
+    try:
+        path.stat()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise SigningKeyError(f"{path}: {error.strerror}; let this account read it") from None
+    return open_log_keys(folder, origin)
+
+
 def open_log_keys(folder: Path, origin: str) -> LogKeys:
     """Read the log's keys from ``folder``, or make the first one there.
 

@@ -12,6 +12,7 @@ from typing import NamedTuple, Protocol
 import structlog
 
 from placet.domain.errors import UnavailableError
+from placet.domain.plurals import plural
 from placet.proof.note import Note, NoteError, parse_checkpoint
 from placet.sealing.archive import Archive
 from placet.sealing.errors import KEEP_ALL, AlarmError, SealingRefusedError
@@ -128,10 +129,7 @@ class Publisher:
         told = await self.place.newest()
         if told is None:
             return 0
-        try:
-            own_note(str(told), self._keys)
-        except NoteError as error:
-            raise SealingRefusedError(f"{self.place.name}: {error}. {KEEP_ALL}") from None
+        require_own(self.place.name, told, self._keys)
         return await agreed_size(self.place.name, told, self._archive)
 
     def _tell(self, error: UnavailableError) -> None:
@@ -140,6 +138,18 @@ class Publisher:
             self._told = now
             say = log.error if isinstance(error, AlarmError) else log.warning
             say("checkpoint_not_published", place=self.place.name, problem=str(error))
+
+
+def require_own(name: str, told: Note, keys: LogKeys) -> None:
+    """Refuse a checkpoint that a place holds and this log has not signed.
+
+    Raises:
+        SealingRefusedError: It has not.
+    """
+    try:
+        own_note(str(told), keys)
+    except NoteError as error:
+        raise SealingRefusedError(f"{name}: {error}. {KEEP_ALL}") from None
 
 
 async def agreed_size(name: str, told: Note, archive: Archive) -> int:
@@ -154,15 +164,15 @@ async def agreed_size(name: str, told: Note, archive: Archive) -> int:
     size = newest.size if newest else 0
     if there > size:
         raise SealingRefusedError(
-            f"{name} holds a checkpoint of {there} events, and the database ends at {size}: an "
-            "older database was restored, or events were taken away. Restore the newer one. "
-            f"{KEEP_ALL}"
+            f"{name} holds a checkpoint of {plural(there, 'event')}, and the database ends at "
+            f"{size}: an older database was restored, or events were taken away. Restore the newer "
+            f"one. {KEEP_ALL}"
         )
     here = await archive.note_of(there)
     if here is None or here.text != told.text:
         raise SealingRefusedError(
-            f"{name} holds another checkpoint of {there} events than the database: one of them was "
-            f"changed. {KEEP_ALL}"
+            f"{name} holds another checkpoint of {plural(there, 'event')} than the database: one "
+            f"of them was changed. {KEEP_ALL}"
         )
     return there
 

@@ -15,6 +15,7 @@ import structlog
 
 from placet.db import Pool, open_pool
 from placet.domain.errors import PlacetError, UnavailableError
+from placet.domain.plurals import plural
 from placet.sealing.archive import Archive
 from placet.sealing.backlog import Backlog, look
 from placet.sealing.errors import SealingRefusedError
@@ -135,7 +136,9 @@ class Sealer:
                     return 0
                 if time.monotonic() > give_up:
                     raise UnavailableError(
-                        f"another sealer works, and {waiting} events still wait; look at its log"
+                        "another sealer works, and "
+                        f"{plural(waiting, 'event still waits', 'events still wait')}; "
+                        "look at its log"
                     )
                 await asyncio.sleep(min(self._pace.seconds, _STANDBY_SECONDS))
             publishers = await self._prepared(session, pool)
@@ -145,8 +148,8 @@ class Sealer:
             away = await caught_up(publishers, _OTHER_SECONDS)
         if away:
             raise UnavailableError(
-                f"{sealed} events are sealed, and a place did not take the checkpoint: "
-                f"{away[0].error}"
+                f"{plural(sealed, 'event is', 'events are')} sealed, and a place did not take the "
+                f"checkpoint: {away[0].error}"
             )
         return sealed
 

@@ -12,6 +12,7 @@ from psycopg import AsyncConnection, conninfo
 from psycopg.rows import DictRow, dict_row
 
 from placet.db.connections import VANISHED, checked_url, translated_errors
+from placet.domain.plurals import plural
 from placet.proof.note import Note
 from placet.proof.tree import HASH_BYTES, Frontier
 from placet.sealing import sql
@@ -87,8 +88,8 @@ class SealingSession:
                 )
                 if placed != batch.total:
                     raise SealingRefusedError(
-                        f"{placed} leaves came instead of {batch.total}: somebody changes the "
-                        f"database. {KEEP_ALL}"
+                        f"{plural(placed, 'leaf', 'leaves')} came instead of {batch.total}: "
+                        f"somebody changes the database. {KEEP_ALL}"
                     )
                 await self._write(keys, grown, batch.last)
                 return batch.total

@@ -7,12 +7,14 @@ from typing import NamedTuple
 
 from placet.db import Pool
 from placet.domain.errors import PlacetError
+from placet.domain.plurals import plural
 from placet.proof.note import NoteError
 from placet.sealing.archive import Archive, Sealed
 from placet.sealing.backlog import Backlog, look
 from placet.sealing.config import SealList, Spec
+from placet.sealing.keys import LogKeys
 from placet.sealing.opening import open_place
-from placet.sealing.places import agreed_size
+from placet.sealing.places import agreed_size, require_own
 
 LATE_SECONDS = 60.0
 """What is sealed or published later than this is worth a look."""
@@ -58,14 +60,22 @@ class Status(NamedTuple):
             why = f"; {held} may hold them up" if held else "; look whether a sealer runs"
             found.insert(
                 0,
-                f"{self.backlog.events} events are not sealed, the oldest for "
-                f"{self.backlog.age:.0f} s{why}",
+                f"{plural(self.backlog.events, 'event is', 'events are')} not sealed, the oldest "
+                f"for {self.backlog.age:.0f} s{why}",
             )
         return found
 
 
-async def status(pool: Pool, listed: SealList, secrets: Mapping[str, str]) -> Status:
+async def status(
+    pool: Pool, listed: SealList, secrets: Mapping[str, str], keys: LogKeys | None
+) -> Status:
     """Look at everything, as ``placet_app``.
+
+    Args:
+        pool: The database.
+        listed: The places.
+        secrets: The environment, where those of the places are.
+        keys: By which what a place holds has to be signed; None where they are not at hand.
 
     Raises:
         UnavailableError: The database does not answer.
@@ -74,17 +84,30 @@ async def status(pool: Pool, listed: SealList, secrets: Mapping[str, str]) -> St
     newest = await archive.newest()
     backlog = await look(pool)
     places = await asyncio.gather(
-        *(_state(name, spec, listed, archive, secrets) for name, spec in listed.specs.items())
+        *(
+            _state(name, spec, _Means(listed, archive, secrets, keys))
+            for name, spec in listed.specs.items()
+        )
     )
     return Status(newest, backlog, list(places))
 
 
-async def _state(
-    name: str, spec: Spec, listed: SealList, archive: Archive, secrets: Mapping[str, str]
-) -> PlaceState:
+class _Means(NamedTuple):
+    """What it takes to look at any place."""
+
+    listed: SealList
+    archive: Archive
+    secrets: Mapping[str, str]
+    keys: LogKeys | None
+
+
+async def _state(name: str, spec: Spec, means: _Means) -> PlaceState:
+    listed, archive, secrets, keys = means
     try:
         async with asyncio.timeout(_PLACE_SECONDS):
             told = await open_place(name, spec, listed, archive, secrets).newest()
+            if told and keys:
+                require_own(name, told, keys)
             size = await agreed_size(name, told, archive) if told else 0
     except (PlacetError, NoteError) as error:
         return PlaceState(name, None, 0.0, str(error))

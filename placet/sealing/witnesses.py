@@ -13,6 +13,7 @@ import httpx
 import structlog
 
 from placet.domain.errors import ConflictError, InvalidInputError, UnavailableError
+from placet.domain.plurals import plural
 from placet.proof.note import (
     COSIGNATURE,
     Note,
@@ -130,9 +131,9 @@ async def cosign(
         recorded = _recorded_size(answer, witness)
         if recorded > size:
             raise LogRolledBackError(
-                f"the witness {witness.key.name} has cosigned {recorded} events, and the ledger "
-                f"ends at {size}: events are lost or were taken away. Stop the sealer, keep all as "
-                "it is, and see docs/witness.md"
+                f"the witness {witness.key.name} has cosigned {plural(recorded, 'event')}, and the "
+                f"ledger ends at {size}: events are lost or were taken away. Stop the sealer, keep "
+                "all as it is, and see docs/witness.md"
             )
         answer = await _asked(note, witness, recorded, proof_for, client)
     if answer.status == HTTPStatus.OK:

@@ -13,7 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from placet.domain.errors import ConflictError, InvalidInputError, UnavailableError
+from placet.domain.errors import ConflictError, InvalidInputError, NotFoundError, UnavailableError
+from placet.durable import replace_file
 from placet.proof.note import (
     COSIGNATURE,
     Checkpoint,
@@ -32,7 +33,6 @@ NAME_FILE = "witness.vkey"
 _NAME = re.compile(r"[^\s+]{1,200}")
 _LOCK_FILE = "lock"
 _SUFFIX = ".checkpoint"
-_NEW = ".new"
 
 
 class StateInUseError(ConflictError):
@@ -45,6 +45,12 @@ class StateError(InvalidInputError):
     """The witness's directory is not what it must be; the message says what to do."""
 
     code = "witness-state"
+
+
+class StateFolderError(NotFoundError):
+    """The witness's directory cannot be made or used."""
+
+    code = "witness-folder"
 
 
 class RecordError(UnavailableError):
@@ -92,7 +98,7 @@ class Records:
             RecordError: It is not sure that it is.
         """
         try:
-            write_durably(self.path(origin), str(note).encode())
+            replace_file(self.path(origin), str(note).encode())
         except OSError as error:
             raise RecordError(
                 f"{self._directory} cannot be written: {error.strerror}; look at the disk"
@@ -111,11 +117,15 @@ def open_state(directory: Path, name: str) -> Iterator[tuple[FileSigner, Records
 
     Raises:
         StateInUseError: Another process is in there.
-        StateError: It is another witness's, lacks its key, or cannot be used; or the name cannot.
+        StateError: It is another witness's, or lacks its key; or the name cannot be used.
+        StateFolderError: It cannot be used.
         SigningKeyError: The key cannot be used.
     """
     if not _NAME.fullmatch(name):
-        raise StateError(f"{name!r} is no name for a witness: leave out spaces and plus signs")
+        raise StateError(
+            f"{name!r} is no name for a witness: leave out spaces and plus signs, "
+            "as in witness.example/w1"
+        )
     with _locked(directory):
         told = _told(directory / NAME_FILE)
         if told and not (directory / KEY_FILE).exists():
@@ -134,37 +144,15 @@ def open_state(directory: Path, name: str) -> Iterator[tuple[FileSigner, Records
         yield signer, Records(directory, signer.key)
 
 
-def write_durably(path: Path, content: bytes) -> None:
-    """Put a file in place of another so that after a power cut there is one of the two, whole.
-
-    Raises:
-        OSError: It may not be on the disk.
-    """
-    new = path.with_name(path.name + _NEW)
-    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    try:
-        left = memoryview(content)
-        while left:
-            left = left[os.write(descriptor, left) :]
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-    os.replace(new, path)  # noqa: PTH105 - beside the other system calls
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
-
-
 @contextmanager
 def _locked(directory: Path) -> Iterator[None]:
     try:
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         descriptor = os.open(directory / _LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
-        raise StateError(
-            f"{directory} cannot be used: {error.strerror}; let this account write there"
+        raise StateFolderError(
+            f"{directory} cannot be used: {error.strerror}; name a directory in which this account "
+            "may write"
         ) from None
     try:
         try:
@@ -181,7 +169,7 @@ def _locked(directory: Path) -> Iterator[None]:
 
 def _tell(path: Path, key: VerifierKey) -> None:
     try:
-        write_durably(path, f"{key}\n".encode())
+        replace_file(path, f"{key}\n".encode())
     except OSError as error:
         raise StateError(f"{path} cannot be written: {error.strerror}; look at the disk") from None
 

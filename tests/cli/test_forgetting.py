@@ -1,5 +1,7 @@
 """Holding and erasing on the command line, by a running service."""
 
+import json
+
 from tests.cli.office import Office
 from tests.support.waiting import until
 
@@ -13,11 +15,16 @@ def test_somebody_is_held_released_and_erased(office: Office) -> None:
 
     hold = office.placet("audit", "hold", "dan", "--reason", "A claim", *WHO)
     assert hold.code == 0, hold.err
+    assert "by Erin Castillo (erin)" in hold.err
+    assert "(A claim)" in hold.err
     name = hold.out.strip()
-    assert name in office.placet("audit", "holds").out
+    shown = office.placet("audit", "holds").out
+    assert {name, "Erin Castillo (erin)", "A claim"} <= {*shown.splitlines()[1].split("\t")}
+    told = office.placet("audit", "holds", "--json").document
+    assert (told["hold"], told["placed_by"], told["reason"]) == (name, "erin", "A claim")
     asked = ("audit", "erase", "dan@example.com", "--reason", "They asked", *WHO)
     refused = office.placet(*asked)
-    assert (refused.code, name in refused.err) == (2, True), refused
+    assert (refused.code, name in refused.err) == (6, True), refused
     words = ("audit", "release", name, "--reason", "Settled")
     own = office.placet(*words, *WHO)
     assert (own.code, "somebody else" in own.err) == (6, True), own
@@ -27,6 +34,11 @@ def test_somebody_is_held_released_and_erased(office: Office) -> None:
     said = office.placet(*asked)
     assert said.code == 0, said.err
     erasing = said.out.strip()
+    filed = {"requester": "erin@example.com", "subject": "dan", "reason": "They asked"}
+    again = office.placet("erase", "-", stdin=json.dumps(filed))
+    assert (again.code, again.out.strip()) == (0, erasing), again
+    by_id = office.placet("audit", "erase", "dan", "--reason", "They asked", "--as", "erin")
+    assert by_id.out.strip() == erasing
     office.until_pending(erasing)
     shown = office.placet("show", erasing).out
     assert "Erase what is personal about dan" in shown
@@ -54,5 +66,5 @@ def test_what_nobody_knows_can_neither_be_held_nor_erased(office: Office) -> Non
     hold = office.placet("audit", "hold", "nobody-of-that-name", "--reason", "x", *WHO)
     assert hold.code == 7, hold
     erase = office.placet("audit", "erase", "nobody-of-that-name", "--reason", "x", *WHO)
-    assert (erase.code, "nothing personal is recorded" in erase.err) == (2, True), erase
+    assert (erase.code, "nothing personal is recorded" in erase.err) == (7, True), erase
     assert office.placet("audit", "erasures", "nobody-of-that-name").code == 7

@@ -22,7 +22,7 @@ from placet.domain.errors import (
     UnavailableError,
 )
 from placet.domain.ledger_rows import PartitionRow
-from placet.holding import Told, place, release
+from placet.holding import Told, place, release, standing
 from placet.ledger import PostgresLedger, open_pool
 from placet.ledger.encoding import Encoder, leaf_event
 from placet.ledger.retention import PostgresPruner, PostgresRetention
@@ -158,6 +158,18 @@ async def test_a_pruned_story_says_so_and_the_lists_stay_as_they_are(world: Worl
     assert left is not None
     assert (left.status, left.requester_id, left.title) == ("rejected", "alice", "[erased]")
     assert await world.ledger.request("expense-new") is not None
+
+
+async def test_a_hold_tells_who_placed_it_when_and_why(world: World) -> None:
+    assert await standing(world.ledger) == []
+    held = await place(world.ledger, "expense-new", "request", HEIDI)
+    (told,) = await standing(world.ledger)
+    assert told == held
+    assert (told.hold, told.target, told.placed_at) == (held.hold, "expense-new", held.placed_at)
+    assert (told.placed_by, told.placed_by_name) == ("heidi", HEIDI.person.name)
+    assert told.reason == "It was kept for ten years"
+    await release(world.ledger, held.hold, IVAN)
+    assert await standing(world.ledger) == []
 
 
 async def test_pruning_again_changes_nothing(world: World) -> None:

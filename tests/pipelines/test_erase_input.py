@@ -142,9 +142,8 @@ async def test_what_is_no_object_is_refused() -> None:
         erase.parse_erase([])
 
 
-@pytest.mark.rule(number=12)
-async def test_the_preview_shows_what_goes_and_what_stays_and_runs_nothing() -> None:
-    found = await prepared(reason="<script>alert(1)</script>")
+async def shown(found: Prepared, concern: Concern) -> str:
+    """Return the preview of a request, with what is recorded by then."""
     viewed = Viewed(
         request=found.request.model_dump(mode="json"),
         digest="d" * 64,
@@ -155,7 +154,21 @@ async def test_the_preview_shows_what_goes_and_what_stays_and_runs_nothing() -> 
         effect_at=None,
     )
     assert erase.DOOR.preview is not None
-    page = (await erase.DOOR.preview(viewed, Recorded(KNOWN))).decode()
+    return (await erase.DOOR.preview(viewed, Recorded(concern))).decode()
+
+
+async def test_the_preview_says_when_a_hold_was_placed_after_the_planning() -> None:
+    found = await prepared()
+    assert "legal hold" not in await shown(found, KNOWN)
+    page = await shown(found, KNOWN.model_copy(update={"holds": ("5f0c<2a9", "court")}))
+    assert "A legal hold forbids it now (5f0c&lt;2a9, court)." in page
+    assert "nothing is erased while the hold stands" in page
+
+
+@pytest.mark.rule(number=12)
+async def test_the_preview_shows_what_goes_and_what_stays_and_runs_nothing() -> None:
+    found = await prepared(reason="<script>alert(1)</script>")
+    page = await shown(found, KNOWN)
     assert "<script>" not in page
     assert "&lt;script&gt;" in page
     assert "expense-2: it is not closed" in page

@@ -90,7 +90,7 @@ def test_a_copy_finds_what_is_wrong(
     assert answer.returncode == 11
     assert answer.stdout.startswith("leaf-changed position 7: ")
     assert ", number " in answer.stdout.splitlines()[0]
-    assert "NOT VERIFIED: 1 findings in 24 events" in answer.stdout
+    assert "NOT VERIFIED: 1 finding in 24 events" in answer.stdout
 
 
 def test_many_events_are_shared_among_processes(
@@ -171,9 +171,9 @@ def test_what_is_not_there_cannot_be_used(
     ledger: Ledger, tmp_path: Path, trust_file: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     bundle = ledger.write(tmp_path / "bundle")
-    assert main([str(tmp_path / "no"), "--trust", str(trust_file)]) == 2
-    assert main([str(bundle), "--trust", str(tmp_path / "no.json")]) == 2
-    assert main([str(bundle), "--trust", str(trust_file), "--held", str(tmp_path / "no")]) == 2
+    assert main([str(tmp_path / "no"), "--trust", str(trust_file)]) == 7
+    assert main([str(bundle), "--trust", str(tmp_path / "no.json")]) == 7
+    assert main([str(bundle), "--trust", str(trust_file), "--held", str(tmp_path / "no")]) == 7
     (bundle / "events.jsonl").unlink()
     assert main([str(bundle), "--trust", str(trust_file)]) == 2
     assert capsys.readouterr().out == ""
@@ -211,7 +211,7 @@ def test_what_is_no_trust_file_says_how_one_is_made(
 def test_what_is_no_bundle_is_named_with_its_path(
     tmp_path: Path, trust_file: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main([str(tmp_path / "none"), "--trust", str(trust_file)]) == 2
+    assert main([str(tmp_path / "none"), "--trust", str(trust_file)]) == 7
     told = capsys.readouterr().err
     assert told.startswith(f"{tmp_path / 'none' / 'bundle.json'}: ")
     assert "name the directory of a whole bundle" in told

@@ -1,4 +1,5 @@
 import csv
+import dataclasses
 import io
 import json
 import random
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from placet.domain.errors import InvalidInputError
 from placet.domain.ledger import RecordedEvent
+from placet.reporting.document import Bars, Block
 from placet.reporting.page import page
 from placet.reporting.paper import paper
 from placet.reporting.period.counting import Summary, counted
@@ -199,30 +201,71 @@ def test_the_report_says_the_same_as_html_and_as_pdf() -> None:
         assert solid(each) in pdf
 
 
+def empty(block: Block) -> bool:
+    """Say whether a reader would see a heading and nothing under it."""
+    return isinstance(block, Bars) and not block.bars
+
+
+def test_what_was_looked_for_and_not_found_is_said() -> None:
+    told = Page(page(summary_of(a_month(), as_of=AS_OF))).text
+    assert "found in no request: An escalation decided in the reviewers' place; " in told
+    assert "The approval was revoked 0" not in told
+
+
+def test_what_brought_an_outcome_about_is_said_in_words() -> None:
+    told = Page(page(summary_of(a_month(sample=5), as_of=AS_OF))).text
+    assert "approved breaking the glass 1" in told
+    assert "approved by a deadline" in told
+    assert "timeout" not in told
+
+
 def test_an_empty_period_is_a_report_too() -> None:
     document = summary_of(counted([], MARCH), as_of=AS_OF)
     told = Page(page(document)).text
     assert "0 requests submitted" in told
+    assert "No request was submitted." in told
+    assert "No request was out of the rule." in told
     assert "Nothing was decided." in told
+    assert "2026-03-02" not in told
+    assert "under 1 hour" not in told
+    assert not [block for part in document.sections for block in part.blocks if empty(block)]
     assert paper(document).startswith(b"%PDF")
 
 
 @pytest.mark.parametrize(
-    ("last", "unit", "parts"),
+    ("last", "unit", "labels"),
     [
-        (date(2026, 3, 31), "Day", 31),
-        (date(2026, 6, 30), "Week from", 19),
-        (date(2027, 2, 28), "Month", 12),
+        (
+            date(2026, 3, 31),
+            "Day",
+            ["2026-03-01", "2026-03-02", "2026-03-03 to 2026-03-30", "2026-03-31"],
+        ),
+        (
+            date(2026, 6, 30),
+            "Week from",
+            [
+                "2026-02-23",
+                "2026-03-02",
+                "2026-03-09 to 2026-03-23",
+                "2026-03-30",
+                "2026-04-06 to 2026-06-29",
+            ],
+        ),
+        (date(2027, 2, 28), "Month", ["2026-03", "2026-04 to 2027-02"]),
+        (date(9998, 12, 31), "Month", ["2026-03", "2026-04 to 9998-12"]),
     ],
 )
-def test_time_is_shown_in_parts_that_can_be_read(last: date, unit: str, parts: int) -> None:
+def test_time_is_shown_in_parts_and_empty_ones_in_a_row_are_one(
+    last: date, unit: str, labels: list[str]
+) -> None:
     summary = counted([plain_facts(1)], Period(date(2026, 3, 1), last))
-    outcomes = summary_of(
-        Summary(**{**vars(summary), "days": ((date(2026, 3, 2), 1),)}), as_of=AS_OF
-    ).sections[0]
-    drawn = outcomes.blocks[2]
-    assert getattr(drawn, "heads")[0] == unit  # noqa: B009 - one of several kinds of blocks
-    assert len(getattr(drawn, "bars")) == parts  # noqa: B009 - the same
+    days = ((date(2026, 3, 2), 1), (date(2026, 3, 31), 2))
+    document = summary_of(dataclasses.replace(summary, days=days), as_of=AS_OF)
+    drawn = document.sections[0].blocks[2]
+    assert isinstance(drawn, Bars)
+    assert drawn.heads[0] == unit
+    assert [bar.label for bar in drawn.bars] == labels
+    assert sum(bar.value for bar in drawn.bars) == 3
 
 
 def test_programs_get_json_and_csv() -> None:

@@ -183,10 +183,12 @@ def test_what_has_been_erased_is_said_with_why_and_what_stays() -> None:
         contents={},
     )
     document = record_of(erased)
+    assert document.title == story.row.request
     told, pdf = Page(page(document)).text, paper_text(paper(document))
     assert "Bohumil" not in told
     assert "It fits the budget" not in told
     for each in (
+        "It was erased; the request's id stands in its place",
         "have been erased",
         "actor.name",
         "data.title",
@@ -206,6 +208,14 @@ def test_what_cannot_be_opened_here_is_not_said_to_be_erased() -> None:
     assert "sealed:" not in told
     assert "cannot be opened here" in told
     assert "have been erased" not in told
+
+
+def test_a_title_that_cannot_be_opened_here_gives_way_to_the_requests_id() -> None:
+    story = scenes.rejected().story()
+    closed = dataclasses.replace(story, row=story.row.model_copy(update={"title": TOKEN}))
+    document = record_of(closed)
+    assert document.title == story.row.request
+    assert "It cannot be opened here; the request's id stands in its place" in said(closed)
 
 
 def test_content_that_is_not_what_was_decided_about_is_a_finding() -> None:

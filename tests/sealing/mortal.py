@@ -15,6 +15,8 @@ from typing import Any
 
 from psycopg import AsyncTransaction
 
+from placet import durable
+from placet.sealing import directory
 from placet.sealing.directory import DirectoryPlace
 from placet.sealing.sealer import Pace
 from placet.sealing.session import SealingSession
@@ -29,9 +31,9 @@ LASTING: tuple[tuple[Any, str, str], ...] = (
     (SealingSession, "_write", "write the checkpoint"),
     (AsyncTransaction, "__aexit__", "commit"),
     (SealingSession, "seal", "seal"),
-    (DirectoryPlace, "_stored", "store a file"),
-    (DirectoryPlace, "_write", "write a note"),
-    (DirectoryPlace, "_replace", "replace the latest"),
+    (durable, "_fill", "store a file"),
+    (directory, "create_file", "write a note"),
+    (directory, "replace_file", "replace the latest"),
     (DirectoryPlace, "publish", "publish"),
 )
 

@@ -11,11 +11,13 @@ from placet.cli.codes import Code
 from placet.cli.run import run
 from placet.connections import app_url, sealer_url
 from placet.domain.errors import UnavailableError
+from placet.proof.note import parse_checkpoint, parse_note
 from placet.sealing.beside import sealing
+from placet.sealing.keys import open_log_keys
 from placet.settings import Settings
 from tests.ledger.raw import append_raw
 from tests.ledger.stories import event
-from tests.sealing.sealed import SealedLedger
+from tests.sealing.sealed import ORIGIN, SealedLedger
 from tests.support.waiting import eventually
 
 
@@ -79,6 +81,37 @@ def test_the_status_says_when_a_place_contradicts(
     assert run(["audit", "status"]) == Code.DIFFERS
     assert "an older database was restored" in capsys.readouterr().err
     assert run(["audit", "seal", "--once"]) == Code.CONFLICT
+
+
+@pytest.mark.rule(number=11)
+def test_the_status_says_when_a_place_holds_what_the_log_has_not_signed(
+    here: SealedLedger, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    here.append(1)
+    assert run(["audit", "seal", "--once"]) == Code.OK
+    forger = open_log_keys(tmp_path / "forger", ORIGIN)
+    latest = here.published / "latest"
+    own = parse_checkpoint(parse_note(latest.read_text()).text)
+    for path in (latest, *here.published.glob("*.note")):
+        path.write_text(str(forger.signed(own.size, own.root)))
+    capsys.readouterr()
+    assert run(["audit", "status"]) == Code.DIFFERS
+    assert "signed by no key of this ledger" in capsys.readouterr().err
+
+
+def test_the_status_says_when_it_could_not_check_signatures_and_makes_no_key(
+    here: SealedLedger, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    here.append(1)
+    assert run(["audit", "seal", "--once"]) == Code.OK
+    elsewhere = here.folder / "elsewhere"
+    monkeypatch.setenv("PLACET_KEYS", str(elsewhere))
+    capsys.readouterr()
+    assert run(["audit", "status"]) == Code.OK
+    assert f"not checked: there is no log.pem in {elsewhere}" in capsys.readouterr().err
+    assert run(["audit", "status", "--json"]) == Code.OK
+    assert json.loads(capsys.readouterr().out)["signatures_checked"] is False
+    assert not elsewhere.exists()
 
 
 async def test_a_worker_seals_beside_its_work_and_outlives_a_broken_file(

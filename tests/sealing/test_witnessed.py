@@ -118,7 +118,7 @@ async def test_a_witness_that_is_down_is_no_reason_not_to_seal(
     witness.kill()
     sealed_ledger.append(1)
     shelf = DirectoryPlace("shelf", sealed_ledger.published)
-    with pytest.raises(UnavailableError, match="1 events are sealed, and a place did not take"):
+    with pytest.raises(UnavailableError, match="1 event is sealed, and a place did not take"):
         await sealed_ledger.sealer(shelf, place).once()
     assert len(sealed_ledger.notes()) == 1
 

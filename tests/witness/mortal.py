@@ -14,9 +14,9 @@ from typing import Any
 
 import httpx
 
+from placet import durable
 from placet.domain.errors import PlacetError
 from placet.proof.note import VerifierKey
-from placet.witness import records
 from placet.witness.cosigner import Answer, Cosigner
 from placet.witness.messages import PATH
 from placet.witness.program import run_witness
@@ -71,7 +71,7 @@ class _GuardedOs:
 
 def _guard(fate: Fate) -> None:
     """Put steps before every system call of a write, and before the answer."""
-    records.os = _GuardedOs(fate)  # type: ignore[assignment, attr-defined]
+    durable.os = _GuardedOs(fate)  # type: ignore[assignment, attr-defined]
     add = Cosigner.add_checkpoint
 
     def guarded(self: Cosigner, body: bytes) -> Answer:

@@ -94,7 +94,7 @@ def test_what_it_keeps_is_its_operators_alone(tmp_path: Path) -> None:
         (("--listen", "7480"), Code.INVALID, "write a host and a port"),
         (("--listen", "127.0.0.1:99999"), Code.INVALID, "write a host and a port"),
         (("--listen", "256.0.0.1:0"), Code.UNREACHABLE, "cannot be listened at"),
-        (("--state", "/dev/null/state"), Code.INVALID, "cannot be used"),
+        (("--state", "/dev/null/state"), Code.NOT_FOUND, "cannot be used"),
     ],
 )
 def test_a_wrong_option_is_named(

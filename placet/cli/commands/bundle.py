@@ -1,21 +1,28 @@
 """Bundles of the ledger: exported here, and verified anywhere."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from placet.cli.options import Json, example
+from placet.cli.values import path, something, start
 
-Out = Annotated[Path, typer.Option("--out", metavar="BUNDLE", help="The directory to make.")]
+Out = Annotated[
+    Path, typer.Option("--out", metavar="BUNDLE", parser=path, help="The directory to make.")
+]
 Request = Annotated[
-    str | None, typer.Option("--request", metavar="ID", help="Only the events of this case.")
+    str | None,
+    typer.Option(
+        "--request", metavar="ID", callback=something, help="Only the events of this case."
+    ),
 ]
 Since = Annotated[
-    str | None,
+    Any,
     typer.Option(
         "--since",
         metavar="POSITION|DATE",
+        parser=start,
         help="Only events from this position on, or recorded from this day (UTC) on.",
     ),
 ]
@@ -28,13 +35,20 @@ Unwitnessed = Annotated[
         "--unwitnessed", help="Up to the newest checkpoint, even if no witness has seen it yet."
     ),
 ]
-Bundle = Annotated[Path, typer.Argument(metavar="BUNDLE", help="The bundle's directory.")]
+Bundle = Annotated[
+    Path, typer.Argument(metavar="BUNDLE", parser=path, help="The bundle's directory.")
+]
 Trust = Annotated[
-    Path, typer.Option("--trust", metavar="FILE", help="The keys that you have pinned, as JSON.")
+    Path,
+    typer.Option(
+        "--trust", metavar="FILE", parser=path, help="The keys that you have pinned, as JSON."
+    ),
 ]
 Held = Annotated[
     Path | None,
-    typer.Option("--held", metavar="NOTE", help="A checkpoint that you kept from earlier."),
+    typer.Option(
+        "--held", metavar="NOTE", parser=path, help="A checkpoint that you kept from earlier."
+    ),
 ]
 Witness = Annotated[
     list[str] | None,
@@ -49,6 +63,7 @@ Timestamp = Annotated[
     typer.Option(
         "--timestamp",
         metavar="FILE",
+        parser=path,
         help="A certificate, in PEM, of a time-stamp authority; may be said again.",
     ),
 ]

@@ -1,30 +1,50 @@
 """Erase people, hold what must be kept, and prune what is old enough."""
 
+from datetime import date
 from typing import Annotated
 
 import typer
 
-from placet.cli.options import Json, Reason, Who, example
+from placet.cli.options import Json, Who, Why, example
+from placet.cli.values import day, something
 
 Subject = Annotated[
     str,
     typer.Argument(
-        metavar="SUBJECT", help="A person: an address or id in the directory, or an id of before."
+        metavar="SUBJECT",
+        callback=something,
+        help="A person: an address or id in the directory, or an id of before.",
     ),
 ]
 AnySubject = Annotated[
-    str | None, typer.Argument(metavar="[SUBJECT]", help="Only this person's, by their id.")
+    str | None,
+    typer.Argument(
+        metavar="[SUBJECT]", callback=something, help="Only this person's, by their id."
+    ),
 ]
-Target = Annotated[str, typer.Argument(metavar="TARGET", help="A person or a request.")]
+Target = Annotated[
+    str, typer.Argument(metavar="TARGET", callback=something, help="A person or a request.")
+]
 Hold = Annotated[
-    str, typer.Argument(metavar="HOLD", help="The hold, as `placet audit holds` shows it.")
+    str,
+    typer.Argument(
+        metavar="HOLD", callback=something, help="The hold, as `placet audit holds` shows it."
+    ),
 ]
 Key = Annotated[
     str | None,
-    typer.Option("--key", metavar="TEXT", help="Your key: the same key is the same case."),
+    typer.Option(
+        "--key",
+        metavar="TEXT",
+        callback=something,
+        help="Your key: the same key is the same case.",
+    ),
 ]
 Before = Annotated[
-    str, typer.Option("--before", metavar="DAY", help="What is older may go, such as 2016-01-31.")
+    date,
+    typer.Option(
+        "--before", metavar="DAY", parser=day, help="What is older may go, such as 2016-01-31."
+    ),
 ]
 Yes = Annotated[bool, typer.Option("--yes", help="Do it; without, only say what could go.")]
 Wait = Annotated[
@@ -52,11 +72,12 @@ def add_to(audit: typer.Typer) -> None:
     )(prune)
 
 
-def erase(subject: Subject, reason: Reason, who: Who, key: Key = None, json: Json = False) -> int:
+def erase(subject: Subject, reason: Why, who: Who, key: Key = None, json: Json = False) -> int:
     """Ask for what is personal about somebody to be erased, and print the case's id.
 
     People approve it first, as the policy says. Then it is gone for good; see what stays, and why,
-    with `placet audit erasures`.
+    with `placet audit erasures`. This is for a person who types; a program submits the same request
+    as a file, with `placet erase FILE`, and may wait for its end there.
     """
     from placet.cli.forgetting import erase as ask
     from placet.cli.world import go
@@ -72,7 +93,7 @@ def erasures(subject: AnySubject = None, json: Json = False) -> int:
     return go(list_erasures(subject, json=json))
 
 
-def hold(target: Target, reason: Reason, who: Who, json: Json = False) -> int:
+def hold(target: Target, reason: Why, who: Who, json: Json = False) -> int:
     """Place a legal hold: nothing of a person or a request is erased or pruned."""
     from placet.cli.forgetting import hold as place
     from placet.cli.world import go
@@ -81,14 +102,14 @@ def hold(target: Target, reason: Reason, who: Who, json: Json = False) -> int:
 
 
 def holds(json: Json = False) -> int:
-    """List the legal holds that stand."""
+    """List the legal holds that stand: who placed each, when, and why."""
     from placet.cli.forgetting import list_holds
     from placet.cli.world import go
 
     return go(list_holds(json=json))
 
 
-def release(name: Hold, reason: Reason, who: Who, json: Json = False) -> int:
+def release(name: Hold, reason: Why, who: Who, json: Json = False) -> int:
     """Release a legal hold; whoever placed it cannot."""
     from placet.cli.forgetting import release_hold
     from placet.cli.world import go
@@ -106,7 +127,7 @@ def partitions(json: Json = False) -> int:
 
 def prune(
     before: Before,
-    reason: Reason,
+    reason: Why,
     who: Who,
     yes: Yes = False,
     wait: Wait = 60.0,

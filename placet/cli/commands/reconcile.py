@@ -6,17 +6,21 @@ from typing import Annotated
 import typer
 
 from placet.cli.options import Json, example
+from placet.cli.values import instant, something
 
 Since = Annotated[
     datetime | None,
     typer.Option(
         "--since",
         metavar="DATE",
-        formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"],
+        parser=instant,
         help="Only requests in which something has happened since then (UTC).",
     ),
 ]
-Request = Annotated[str | None, typer.Option("--request", metavar="ID", help="Only this request.")]
+Request = Annotated[
+    str | None,
+    typer.Option("--request", metavar="ID", callback=something, help="Only this request."),
+]
 Grace = Annotated[
     str,
     typer.Option(

@@ -1,31 +1,45 @@
 """Reports for people: one request's record, and the summary of a period."""
 
+from datetime import date
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from placet.cli.options import Json, example
+from placet.cli.values import day, path, something
 from placet.reporting.files import Form
 
 Which = Annotated[
     str | None,
-    typer.Argument(metavar="[REQUEST]", help="The request; else a period by --from and --to."),
+    typer.Argument(
+        metavar="[REQUEST]",
+        callback=something,
+        help="The request; else a period by --from and --to.",
+    ),
 ]
 Out = Annotated[
     Path,
     typer.Option(
-        "--out", metavar="FILE", help="A new file: .html or .pdf; of a period also .json, .csv."
+        "--out",
+        metavar="FILE",
+        parser=path,
+        help="A new file: .html or .pdf; of a period also .json, .csv.",
     ),
 ]
 First = Annotated[
-    str | None, typer.Option("--from", metavar="DATE", help="The first day, in UTC: 2026-01-01.")
+    date | None,
+    typer.Option("--from", metavar="DATE", parser=day, help="The first day, in UTC: 2026-01-01."),
 ]
 Last = Annotated[
-    str | None, typer.Option("--to", metavar="DATE", help="The last day; it is counted too.")
+    date | None,
+    typer.Option("--to", metavar="DATE", parser=day, help="The last day; it is counted too."),
 ]
 Pipeline = Annotated[
-    str | None, typer.Option("--pipeline", metavar="NAME", help="Only requests of this kind.")
+    str | None,
+    typer.Option(
+        "--pipeline", metavar="NAME", callback=something, help="Only requests of this kind."
+    ),
 ]
 Sample = Annotated[
     int,

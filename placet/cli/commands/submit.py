@@ -33,7 +33,7 @@ def add_to(app: typer.Typer) -> None:
         app.command(
             pipeline.name,
             help=f"{pipeline.about}: submit a request and print the id of its case. "
-            "The same file twice is the same case.",
+            f"The same file twice is the same case. {pipeline.also}".rstrip(),
             short_help=f"{pipeline.about}: submit a request.",
             epilog=example(
                 f"{pipeline.name} {pipeline.example}",

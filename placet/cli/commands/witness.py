@@ -6,11 +6,15 @@ from typing import Annotated
 import typer
 
 from placet.cli.options import Json, example
+from placet.cli.values import path, something
 
 Name = Annotated[
     str,
     typer.Option(
-        "--name", metavar="NAME", help="Its name, for ever: a host and a path, no spaces."
+        "--name",
+        metavar="NAME",
+        callback=something,
+        help="Its name, for ever: a host and a path, no spaces.",
     ),
 ]
 Logs = Annotated[
@@ -19,7 +23,12 @@ Logs = Annotated[
 ]
 State = Annotated[
     Path,
-    typer.Option("--state", metavar="DIR", help="Where it keeps its key and what it has seen."),
+    typer.Option(
+        "--state",
+        metavar="DIR",
+        parser=path,
+        help="Where it keeps its key and what it has seen.",
+    ),
 ]
 Listen = Annotated[
     str, typer.Option("--listen", metavar="HOST:PORT", help="Where it answers; port 0 is any.")

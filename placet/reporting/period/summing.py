@@ -1,13 +1,13 @@
 """Makes a document of a period's summary."""
 
-from collections import Counter
 from collections.abc import Mapping
-from datetime import date, datetime, timedelta
+from datetime import datetime
 
-from placet.domain.vocabulary import Status
+from placet.domain.plurals import plural
 from placet.reporting.document import (
     Bar,
     Bars,
+    Block,
     Code,
     Document,
     Facts,
@@ -17,13 +17,10 @@ from placet.reporting.document import (
     Table,
     Value,
 )
-from placet.reporting.period.counting import OPEN, Exceptions, Summary
+from placet.reporting.period.counting import Exceptions, Summary
+from placet.reporting.period.outcomes import by_outcome, by_what, outcomes, share
 from placet.reporting.period.speed import Lengths
 from placet.reporting.proof import Head
-
-_ORDER = (Status.APPROVED, Status.REJECTED, Status.EXPIRED, Status.WITHDRAWN, Status.FAILED, OPEN)
-_DAILY, _WEEKLY = 31, 190
-"""Up to so many days requests are shown by day, and by week; else by month."""
 
 
 def summary_of(
@@ -51,7 +48,7 @@ def summary_of(
         as_of=as_of,
         opening=(_headline(summary), _scope(summary, head)),
         sections=(
-            _outcomes(summary),
+            outcomes(summary),
             _exceptions(summary),
             _reviewers(summary, known),
             _speed(summary),
@@ -62,10 +59,10 @@ def summary_of(
 
 
 def _headline(summary: Summary) -> Note:
-    counts = _by_outcome(summary)
+    counts = by_outcome(summary)
     told = ", ".join(f"{count:,} {outcome}" for outcome, count in counts.items())
-    requests = f"{summary.total:,} request{'' if summary.total == 1 else 's'}"
-    return Note(f"{requests} submitted", f"As they stand now: {told}." if told else "")
+    title = f"{plural(summary.total, 'request')} submitted"
+    return Note(title, f"As they stand now: {told}." if told else "")
 
 
 def _scope(summary: Summary, head: Head | None) -> Facts:
@@ -84,88 +81,44 @@ def _scope(summary: Summary, head: Head | None) -> Facts:
         rows.append(("Sealed", "the ledger has no checkpoint yet: nothing outside vouches for it"))
     else:
         rows += [
-            ("Newest checkpoint", f"{head.origin}, {head.size:,} leaves"),
+            ("Newest checkpoint", f"{head.origin}, {plural(head.size, 'leaf', 'leaves')}"),
             ("Its root", Code(head.root)),
         ]
     return Facts(tuple(rows))
 
 
-def _by_outcome(summary: Summary) -> dict[str, int]:
-    counts: Counter[str] = Counter()
-    for _, outcome, _, count in summary.outcomes:
-        counts[outcome] += count
-    order = [*map(str, _ORDER), *sorted(set(counts) - set(_ORDER))]
-    return {outcome: counts[outcome] for outcome in order if counts[outcome]}
-
-
-def _outcomes(summary: Summary) -> Section:
-    counts = _by_outcome(summary)
-    bars = tuple(
-        Bar(outcome.capitalize(), count, f"{count:,} ({_share(count, summary.total)})")
-        for outcome, count in counts.items()
-    )
-    table = Table(
-        "By pipeline, outcome and what brought it about",
-        ("Pipeline", "Outcome", "By", "Requests"),
-        tuple((p, o, by or "nobody yet", f"{n:,}") for p, o, by, n in summary.outcomes),
-        (40, 35, 35, 25),
-        frozenset({3}),
-        empty="No request was submitted.",
-    )
-    heads = ("Outcome", "Requests")
-    over_time = Bars("When they were submitted", _over_time(summary), (_unit(summary), "Requests"))
-    return Section("Outcomes", (Bars("How they ended", bars, heads), table, over_time))
-
-
-def _unit(summary: Summary) -> str:
-    days = (summary.period.last - summary.period.first).days + 1
-    return "Day" if days <= _DAILY else "Week from" if days <= _WEEKLY else "Month"
-
-
-def _over_time(summary: Summary) -> tuple[Bar, ...]:
-    unit, counts = _unit(summary), dict.fromkeys(_labels(summary), 0)
-    for day, count in summary.days:
-        counts[_label(day, unit)] += count
-    return tuple(Bar(label, count, f"{count:,}") for label, count in counts.items())
-
-
-def _labels(summary: Summary) -> list[str]:
-    """Return a label for each part of the period, also for those in which nothing came."""
-    first, last = summary.period.first, summary.period.last
-    days = (first + timedelta(days=n) for n in range((last - first).days + 1))
-    return list(dict.fromkeys(_label(day, _unit(summary)) for day in days))
-
-
-def _label(day: date, unit: str) -> str:
-    if unit == "Month":
-        return f"{day:%Y-%m}"
-    return str(day - timedelta(days=day.weekday()) if unit == "Week from" else day)
-
-
 def _exceptions(summary: Summary) -> Section:
+    never = [each.what.value for each in summary.exceptions if not each.requests]
     table = Table(
-        "Each with how many requests it happened to, and how often",
+        "What happened, to how many requests, and how often",
         ("What", "Requests", "Share", "Times"),
         tuple(
             (
                 each.what.value,
                 f"{each.requests:,}",
-                _share(each.requests, summary.total),
+                share(each.requests, summary.total),
                 f"{each.events:,}",
             )
             for each in summary.exceptions
+            if each.requests
         ),
         (75, 20, 20, 20),
         frozenset({1, 2, 3}),
+        empty="No request was out of the rule.",
     )
-    which = Table(
-        "Which requests",
-        ("What", "Requests, in the order of their ids"),
-        tuple((each.what.value, _named(each)) for each in summary.exceptions if each.named),
-        (45, 90),
-        empty="None was out of the rule.",
-    )
-    return Section("Overrides and exceptions", (table, which))
+    blocks: list[Block] = [table]
+    if any(each.named for each in summary.exceptions):
+        blocks.append(
+            Table(
+                "Which requests",
+                ("What", "Requests, in the order of their ids"),
+                tuple((each.what.value, _named(each)) for each in summary.exceptions if each.named),
+                (60, 75),
+            )
+        )
+    if summary.total and never:
+        blocks.append(Paragraph(f"Looked for, and found in no request: {'; '.join(never)}."))
+    return Section("Overrides and exceptions", tuple(blocks))
 
 
 def _named(exceptions: Exceptions) -> str:
@@ -180,7 +133,7 @@ def _reviewers(summary: Summary, names: Mapping[str, str]) -> Section:
             f"{each.approved:,}",
             f"{each.rejected:,}",
             f"{each.changes_requested:,}",
-            _share(each.verified, each.approved + each.rejected + each.changes_requested),
+            share(each.verified, each.approved + each.rejected + each.changes_requested),
         )
         for each in summary.reviewers
     )
@@ -218,6 +171,8 @@ def _speed(summary: Summary) -> Section:
         frozenset({2, 3, 4, 5}),
         empty="No stage was decided.",
     )
+    if not summary.decided:
+        return Section("How fast", (pipelines,))
     bars = tuple(Bar(name, count, f"{count:,}") for name, count in summary.lengths)
     drawn = Bars("How long decisions took", bars, ("From submitted to decided", "Requests"))
     return Section("How fast", (drawn, pipelines, stages))
@@ -255,9 +210,9 @@ def _messages(summary: Summary, names: Mapping[str, str]) -> Section:
 def _sample(summary: Summary) -> Section:
     seed, size = summary.seed, len(summary.sample)
     about = (
-        f"Drawn at random: the {size} requests of the period whose SHA-256 of “{seed}:”, the "
-        "seed and a colon, followed by the request's id is smallest. Who knows the ids can draw "
-        "them again; the seed is for whoever tests to choose."
+        f"Drawn at random: the {plural(size, 'request')} of the period whose SHA-256 of “{seed}:”, "
+        "the seed and a colon, followed by the request's id is smallest. Who knows the ids can "
+        "draw them again; the seed is for whoever tests to choose."
     )
     rows: tuple[tuple[Value, ...], ...] = tuple(
         (
@@ -273,18 +228,14 @@ def _sample(summary: Summary) -> Section:
         f"Sample of {size} by seed {seed}",
         ("No.", "Request", "Pipeline", "Submitted", "Outcome"),
         rows,
-        (9, 58, 24, 22, 32),
+        (9, 50, 24, 24, 38),
         frozenset({0}),
     )
     return Section("Sample for detailed testing", (Paragraph(about), table))
 
 
 def _ended(outcome: str, by: str) -> str:
-    return f"{outcome} by {by}" if by else outcome
-
-
-def _share(count: int, of: int) -> str:
-    return f"{100 * count / of:.1f} %" if of else "none"
+    return f"{outcome} by {by_what(by)}" if by else outcome
 
 
 def span(seconds: float) -> str:

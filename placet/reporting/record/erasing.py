@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from placet.domain.plurals import plural
 from placet.reporting.document import Block, Note, Paragraph, Section, Table, Tone, Value
 from placet.reporting.reading import CLOSED, ERASED
 from placet.reporting.record.happening import told
@@ -48,7 +49,8 @@ def _unreadable(story: Story, mark: str) -> Iterator[Block]:
     if not found:
         return
     what, why = _WHY[mark]
-    yield Note(f"Texts in {len(found)} of {len(story.events)} events {what}", why, Tone.WARNING)
+    of = plural(len(story.events), "event")
+    yield Note(f"Texts in {len(found)} of {of} {what}", why, Tone.WARNING)
     rows: tuple[tuple[Value, ...], ...] = tuple(
         (str(event.stream_seq), event.kind, ", ".join(_parts(event.body, mark))) for event in found
     )

@@ -1,6 +1,7 @@
 """What happened, in order; what nudged people; and the messages that changed nothing."""
 
 from placet.domain.ledger import RecordedEvent
+from placet.domain.plurals import plural
 from placet.domain.vocabulary import Kind
 from placet.reporting.document import Note, Paragraph, Section, Table, Tone, Value
 from placet.reporting.reading import text
@@ -62,7 +63,7 @@ def messages(story: Story) -> Section:
         return Section("Messages that changed nothing", (table,))
     note = Note(
         "Somebody tried to decide about their own request",
-        f"{len(own)} such message{'' if len(own) == 1 else 's'} came; each was refused.",
+        f"{plural(len(own), 'such message')} came; each was refused.",
         Tone.WARNING,
     )
     return Section("Messages that changed nothing", (note, table))

@@ -2,9 +2,10 @@
 
 from datetime import datetime
 
+from placet.domain.plurals import plural
 from placet.domain.vocabulary import DecidedBy, Kind, Status
 from placet.reporting.document import Block, Code, Facts, Note, Tone, Value
-from placet.reporting.reading import revealed, text
+from placet.reporting.reading import CLOSED, ERASED, revealed, text
 from placet.reporting.record.story import Story
 
 BY = {
@@ -14,6 +15,10 @@ BY = {
     DecidedBy.SYSTEM: "by the system",
     DecidedBy.BREAK_GLASS: "by breaking the glass, before anybody had reviewed it",
 }
+_UNTITLED = {
+    ERASED: "It was erased; the request's id stands in its place",
+    CLOSED: "It cannot be opened here; the request's id stands in its place",
+}
 
 
 def opening(story: Story) -> tuple[Block, ...]:
@@ -21,6 +26,7 @@ def opening(story: Story) -> tuple[Block, ...]:
     row = story.row
     requester = row.requester_id or "unknown"
     rows: list[tuple[str, Value]] = [
+        *([("Title", _UNTITLED[story.untitled])] if story.untitled else []),
         ("Request", Code(row.request)),
         ("Pipeline", row.pipeline),
         ("Requested by", story.person(requester)),
@@ -66,4 +72,4 @@ def _extent(story: Story) -> str:
     last = story.when(events[-1].recorded).splitlines()[0]
     of_version = text(events[-1].body, "schema")
     sort = f", of the form {of_version}" if of_version else ""
-    return f"{len(events)} events of the ledger{sort}; the newest was recorded {last}"
+    return f"{plural(len(events), 'event')} of the ledger{sort}; the newest was recorded {last}"

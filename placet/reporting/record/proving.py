@@ -4,6 +4,7 @@ import shlex
 from collections.abc import Iterator
 
 from placet.domain.ledger import RecordedEvent
+from placet.domain.plurals import plural
 from placet.proof.tree import root_from_inclusion
 from placet.reporting.document import (
     Block,
@@ -82,7 +83,8 @@ def _sealed(story: Story) -> Note:
         )
     lead = "Their leaves lead to the root of the checkpoint below."
     if len(sealed) == len(events):
-        return Note(f"All {len(events)} events are sealed", lead, Tone.GOOD)
+        every = "Its only event is" if len(events) == 1 else f"All {len(events):,} events are"
+        return Note(f"{every} sealed", lead, Tone.GOOD)
     rest = ", ".join(str(event.stream_seq) for event in events if event.seq not in places)
     title = f"{len(sealed)} of {len(events)} events are sealed"
     return Note(title, f"{lead} These are not sealed yet: {rest}.", Tone.WARNING)
@@ -102,7 +104,7 @@ def _checkpoint(story: Story, head: Head) -> Iterator[Block]:
     yield Facts(
         (
             ("Log", Code(head.origin)),
-            ("Size of the tree", f"{head.size:,} leaves"),
+            ("Size of the tree", plural(head.size, "leaf", "leaves")),
             ("Root", Code(head.root)),
             *([("Sealed", story.when(sealed_at))] if sealed_at else []),
             *(

@@ -10,7 +10,7 @@ from placet.domain.ledger import RecordedEvent
 from placet.domain.ledger_rows import PaymentRow, RequestRow
 from placet.domain.policy import PolicySnapshot
 from placet.reporting.proof import NOTHING_SEALED, Head, Proof, head_of
-from placet.reporting.reading import has, names_in, readable, revealed, text
+from placet.reporting.reading import CLOSED, ERASED, has, names_in, readable, revealed, text
 
 
 @dataclass(frozen=True)
@@ -51,8 +51,15 @@ class Story:
 
     @property
     def title(self) -> str:
-        """Return the request's title."""
-        return str(revealed(self.row.title) or self.row.request)
+        """Return the request's title, or its id where nobody can read the title any more."""
+        told = revealed(self.row.title)
+        return str(told) if told and self.untitled is None else self.row.request
+
+    @property
+    def untitled(self) -> str | None:
+        """Return the mark that stands for the title, :data:`ERASED` or :data:`CLOSED`, if any."""
+        told = revealed(self.row.title)
+        return told if told in {ERASED, CLOSED} else None
 
     @cached_property
     def policy(self) -> PolicySnapshot | None:

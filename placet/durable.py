@@ -1,0 +1,71 @@
+"""Files that are there whole or not at all, and are still there after a loss of power."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+PRIVATE = 0o600
+"""For its owner alone."""
+
+
+def create_file(path: Path, content: bytes, mode: int = PRIVATE) -> bool:
+    """Make a file; when one of that name is there, change nothing and return False.
+
+    Raises:
+        OSError: It may not be on the disk.
+    """
+    with _stored_beside(path, content, mode) as new:
+        try:
+            # A link never replaces: whoever comes second keeps what the first one made.
+            os.link(new, path)
+        except FileExistsError:
+            return False
+    return True
+
+
+def replace_file(path: Path, content: bytes, mode: int = PRIVATE) -> None:
+    """Put a file in place of another; after a loss of power there is one of the two.
+
+    Raises:
+        OSError: It may not be on the disk.
+    """
+    with _stored_beside(path, content, mode) as new:
+        os.replace(new, path)  # noqa: PTH105 - beside the other system calls
+
+
+def sync_directory(directory: Path) -> None:
+    """Wait until what was made or removed in a directory survives a loss of power."""
+    folder = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+@contextmanager
+def _stored_beside(path: Path, content: bytes, mode: int) -> Iterator[Path]:
+    """Give a file with this content under a name of its own, to be given the right one inside."""
+    # Few file systems take names of more than 255 bytes.
+    new = path.with_name(f".{path.name[:60]}.{os.getpid()}.{os.urandom(4).hex()}")
+    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    try:
+        try:
+            _fill(descriptor, content, mode)
+        finally:
+            os.close(descriptor)
+        yield new
+    finally:
+        with suppress(FileNotFoundError):
+            os.unlink(new)  # noqa: PTH108 - beside the other system calls
+        sync_directory(path.parent)
+
+
+def _fill(descriptor: int, content: bytes, mode: int) -> None:
+    if mode & ~os.fstat(descriptor).st_mode:
+        # The process's mask has taken away what others are to have.
+        os.fchmod(descriptor, mode)
+    left = memoryview(content)
+    while left:
+        left = left[os.write(descriptor, left) :]
+    os.fsync(descriptor)

@@ -1,0 +1,94 @@
+"""Files that are there whole or not at all."""
+
+import os
+import stat
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from placet.durable import create_file, replace_file
+
+
+@pytest.fixture(params=[create_file, replace_file])
+def write(request: pytest.FixtureRequest) -> Callable[..., object]:
+    found: Callable[..., object] = request.param
+    return found
+
+
+@pytest.fixture
+def narrow() -> Iterator[None]:
+    """Let the process take every right from others, as careful administrators do."""
+    before = os.umask(0o077)
+    yield
+    os.umask(before)
+
+
+@pytest.mark.usefixtures("narrow")
+@pytest.mark.parametrize("mode", [0o600, 0o644])
+def test_a_file_has_the_mode_that_is_asked_for(
+    tmp_path: Path, write: Callable[..., object], mode: int
+) -> None:
+    path = tmp_path / "file"
+    write(path, b"content", mode)
+    assert path.read_bytes() == b"content"
+    assert stat.S_IMODE(path.stat().st_mode) == mode
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_nobody_else_reads_what_nothing_is_said_of(
+    tmp_path: Path, write: Callable[..., object]
+) -> None:
+    path = tmp_path / "file"
+    write(path, b"content")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_what_is_there_is_never_created_again(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    assert create_file(path, b"first")
+    assert not create_file(path, b"second")
+    assert path.read_bytes() == b"first"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_of_many_who_create_at_once_one_does(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    contents = [bytes([number]) * 100_000 for number in range(16)]
+    with ThreadPoolExecutor(16) as pool:
+        made = list(pool.map(lambda content: create_file(path, content), contents))
+    assert sum(made) == 1
+    assert path.read_bytes() == contents[made.index(True)]
+
+
+def test_replacing_changes_the_whole_file(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"what was there before, and longer")
+    replace_file(path, b"after")
+    assert path.read_bytes() == b"after"
+
+
+def test_what_cannot_be_written_whole_leaves_what_was_there(
+    tmp_path: Path, write: Callable[..., object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = tmp_path / "other"
+    other.write_bytes(b"before")
+
+    def fail(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    for path in (other, tmp_path / "file"):
+        with pytest.raises(OSError, match="No space"):
+            write(path, b"after")
+    assert list(tmp_path.iterdir()) == [other]
+    assert other.read_bytes() == b"before"
+
+
+def test_a_name_may_be_as_long_as_the_disk_takes(
+    tmp_path: Path, write: Callable[..., object]
+) -> None:
+    path = tmp_path / ("n" * 255)
+    write(path, b"content")
+    assert path.read_bytes() == b"content"
