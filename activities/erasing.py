@@ -119,7 +119,9 @@ class ErasureActivities:
             await eraser.contents(permit, contents[at : at + AT_ONCE])
         person = self._directory.snapshot().get(row.subject)
         if person is not None:
-            await eraser.addresses(permit, person.addresses)
+            await self._book.plan_addresses(permit, person.addresses)
+            await eraser.addresses(permit)
+        await eraser.finish(permit)
 
     async def _end(self, order: EffectOrder, row: ErasureRow, plan: ErasurePlan) -> EffectResult:
         """Tell what is gone; again it only returns the receipts."""

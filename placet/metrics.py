@@ -23,6 +23,10 @@ class SealerGauges:
             "placet_sealing_refused", "1 while sealing is refused and somebody has to look."
         )
 
+        self._lost = meter.create_gauge(
+            "placet_place_lost", "1 while a place of checkpoints holds less than it held."
+        )
+
     def waiting(self, found: Backlog) -> None:
         """Take what waits to be sealed."""
         self._events.set(found.events)
@@ -31,6 +35,10 @@ class SealerGauges:
     def refused(self, *, now: bool) -> None:
         """Take whether sealing is refused."""
         self._refused.set(int(now))
+
+    def lost(self, place: str, *, now: bool) -> None:
+        """Take whether a place holds less than it is known to have held."""
+        self._lost.set(int(now), {"place": place})
 
 
 def metrics_runtime(settings: Settings) -> Runtime | None:

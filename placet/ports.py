@@ -400,6 +400,10 @@ class Erasures(Protocol):
         """Consume a permit and record its erasure in one transaction."""
         ...
 
+    async def plan_addresses(self, permit_id: str, addresses: Sequence[str]) -> None:
+        """Say which addresses are the person's: they are taken out of what is recorded of mails."""
+        ...
+
     async def erased(self, permit_id: str) -> Erased:
         """Return what an erasure has taken away so far."""
         ...
@@ -431,11 +435,15 @@ class Eraser(Protocol):
         ...
 
     async def contents(self, permit_id: str, digests: Sequence[str]) -> int:
-        """Delete stored content."""
+        """Delete stored content that the plan names."""
         ...
 
-    async def addresses(self, permit_id: str, addresses: Sequence[str]) -> int:
-        """Take the person's addresses out of what is recorded of mails."""
+    async def addresses(self, permit_id: str) -> int:
+        """Take the addresses that are planned out of what is recorded of mails."""
+        ...
+
+    async def finish(self, permit_id: str) -> None:
+        """Say that all of it is gone; nothing more can be erased by this permit."""
         ...
 
     async def named_elsewhere(self, candidates: Sequence[str], own: Sequence[str]) -> set[str]:

@@ -4,16 +4,20 @@ import asyncio
 import os
 import signal
 
+from placet.cli import world
 from placet.cli.codes import Code
 from placet.cli.console import as_json, out, pairs, say, table
 from placet.cli.times import instant
-from placet.connections import database_url
+from placet.connections import database_url, sealer_url
 from placet.db import open_pool
+from placet.domain.errors import NotFoundError
 from placet.domain.plurals import plural
 from placet.logging import configure
+from placet.sealing.accepting import accept_loss
+from placet.sealing.archive import Archive
 from placet.sealing.config import read_places
 from placet.sealing.keys import LogKeys, find_log_keys
-from placet.sealing.opening import build_sealer
+from placet.sealing.opening import build_sealer, open_place
 from placet.sealing.status import PlaceState, Status, status
 from placet.settings import Settings
 from placet.signing import LOG_FILE, SigningKeyError
@@ -72,6 +76,24 @@ def _keys(settings: Settings) -> tuple[LogKeys | None, str]:
     except SigningKeyError as error:
         return None, str(error)
     return keys, f"there is no {LOG_FILE} in {settings.keys}; look from where PLACET_KEYS has it"
+
+
+async def accept(name: str, *, reason: str, who: str, json: bool) -> int:
+    """Let checkpoints be brought again to a place that lacks what it held."""
+    settings = Settings.from_environment()
+    listed = read_places(settings)
+    if name not in listed.specs:
+        raise NotFoundError(f"there is no place {name}; there are: {', '.join(listed.specs)}")
+    person = world.person(settings, who)
+    async with open_pool(sealer_url(settings)) as pool:
+        archive = Archive(pool)
+        place = open_place(name, listed.specs[name], listed, archive, os.environ)
+        held = await accept_loss(archive, place, person.id, reason)
+    if json:
+        as_json({"place": name, "held": held})
+    else:
+        say(f"placet: that {name} lacks what it held up to {plural(held, 'event')} is accepted")
+    return Code.OK
 
 
 def _document(name: str, found: Status) -> dict[str, object]:

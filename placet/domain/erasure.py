@@ -151,9 +151,10 @@ def what_stays(concern: Concern, shared: int = 0) -> Iterator[Stays]:
 
 
 class ErasureState(StrEnum):
-    """How far an erasure has come."""
+    """How far an erasure has come; what is erased is yet to be told in the ledger."""
 
     RUNNING = "running"
+    ERASED = "erased"
     DONE = "done"
 
 

@@ -115,8 +115,10 @@ TOMBSTONES = (
 PRUNING = """
 select exists (
     select from audit.pruned p
+      left join audit.pruning g on g.tombstone = p.tombstone
       left join audit.sealed s on s.seq = p.tombstone
-     where s.position is null or s.position >= %(size)s
+     where (g.tombstone is null or g.detached_at is not null)
+       and (s.position is null or s.position >= %(size)s)
 ) as pruning
 """
 

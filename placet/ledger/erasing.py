@@ -1,4 +1,7 @@
-"""Erasures in Postgres: what is found about somebody, and what is gone; see migration 0017."""
+"""Erasures in Postgres: what is found about somebody, and what is gone.
+
+See migrations 0017 and 0021.
+"""
 
 import json
 import re
@@ -47,6 +50,8 @@ class PostgresErasures(Session):
         for request in requests:
             found = await self._contents_of(request)
             (kept if request in kept_requests else contents).update(found)
+        # What is named only in a text that somebody typed is nobody's for that.
+        own = {each["digest"] for each in await self._all(sql.CONTENTS_OF, {"subject": subject})}
         return Concern(
             subject=subject,
             events=row["events"],
@@ -56,7 +61,7 @@ class PostgresErasures(Session):
             reviews=row["reviews"],
             plain=row["plain"],
             holds=tuple(row["holds"]),
-            contents=tuple(sorted(contents - kept)),
+            contents=tuple(sorted(contents & own - kept)),
             kept=tuple(sorted(kept)),
         )
 
@@ -81,8 +86,8 @@ class PostgresErasures(Session):
 
         Raises:
             NotFoundError: There is no such permit for this request.
-            ConflictError: The permit was issued for another digest or effect or has expired, or
-                a legal hold forbids it.
+            ConflictError: The permit was issued for another digest or effect or has expired, the
+                plan is not one of what was approved, or a legal hold forbids it.
         """
         batch = await self._batch(events)
         async with self._transaction() as connection:
@@ -97,6 +102,7 @@ class PostgresErasures(Session):
 
         Raises:
             NotFoundError: The permit erases nothing.
+            ConflictError: The eraser has not finished.
         """
         batch = await self._batch(events)
         async with self._transaction() as connection:
@@ -104,6 +110,14 @@ class PostgresErasures(Session):
             receipts = await (append if first else receipts_of)(connection, batch)
             erasure = await _erasure(connection, permit_id)
         return ErasureResult(first=first, erasure=erasure, receipts=tuple(receipts))
+
+    async def plan_addresses(self, permit_id: str, addresses: Sequence[str]) -> None:
+        """Say which addresses are the person's.
+
+        Raises:
+            NotFoundError: The permit has no erasure under way.
+        """
+        await self._all(sql.PLAN_ADDRESSES, {"permit_id": permit_id, "addresses": [*addresses]})
 
     async def erased(self, permit_id: str) -> Erased:
         """Return what an erasure has taken away so far."""
@@ -185,14 +199,27 @@ class PostgresEraser(Session):
         return await self._count(sql.ERASE_STEPS, {"permit_id": permit_id})
 
     async def contents(self, permit_id: str, digests: Sequence[str]) -> int:
-        """Delete stored content."""
+        """Delete stored content.
+
+        Raises:
+            NotFoundError: The permit has no erasure under way.
+            ConflictError: The plan does not name some of it; then nothing is deleted.
+        """
         told = [bytes.fromhex(each) for each in digests]
         return await self._count(sql.ERASE_CONTENTS, {"permit_id": permit_id, "digests": told})
 
-    async def addresses(self, permit_id: str, addresses: Sequence[str]) -> int:
-        """Take the person's addresses out of what is recorded of mails."""
-        values = {"permit_id": permit_id, "addresses": list(addresses)}
-        return await self._count(sql.ERASE_ADDRESSES, values)
+    async def addresses(self, permit_id: str) -> int:
+        """Take the addresses that are planned out of what is recorded of mails."""
+        return await self._count(sql.ERASE_ADDRESSES, {"permit_id": permit_id})
+
+    async def finish(self, permit_id: str) -> None:
+        """Say that all of it is gone.
+
+        Raises:
+            NotFoundError: The permit has no erasure under way.
+            UnavailableError: A text was recorded just before it began, and is still there.
+        """
+        await self._all(sql.FINISH_ERASING, {"permit_id": permit_id})
 
     async def named_elsewhere(self, candidates: Sequence[str], own: Sequence[str]) -> set[str]:
         """Return those digests that other stored JSON names; ``own`` does not count."""

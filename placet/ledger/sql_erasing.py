@@ -40,6 +40,10 @@ select request from inbox.request where request > %(after)s order by request lim
 
 SUBJECTS = "select subject from audit.subjects_of(%(subject)s) named (subject) order by 1"
 
+CONTENTS_OF = """
+select encode(digest, 'hex') as digest from effect.contents_of(%(subject)s) found (digest)
+"""
+
 STORED = "select digest, media_type from content.blob where digest = any(%(digests)s::bytea[])"
 
 BEGIN_ERASURE = """
@@ -71,7 +75,11 @@ ERASE_STEPS = "select effect.erase_steps(%(permit_id)s) as gone"
 
 ERASE_CONTENTS = "select effect.erase_contents(%(permit_id)s, %(digests)s::bytea[]) as gone"
 
-ERASE_ADDRESSES = "select effect.erase_addresses(%(permit_id)s, %(addresses)s::text[]) as gone"
+ERASE_ADDRESSES = "select effect.erase_addresses(%(permit_id)s) as gone"
+
+FINISH_ERASING = "select effect.finish_erasing(%(permit_id)s)"
+
+PLAN_ADDRESSES = "select effect.plan_addresses(%(permit_id)s, %(addresses)s::text[])"
 
 NAMED_ELSEWHERE = """
 select digest

@@ -20,4 +20,6 @@ HINDRANCES = "select why from audit.hindrances(%(partition)s, %(before)s) found 
 
 IS_SEALED = "select from audit.sealed where seq = %(seq)s"
 
-PRUNE = "select audit.prune(%(partition)s, %(tombstone)s) as gone"
+BEGIN_PRUNING = "select audit.begin_pruning(%(partition)s, %(tombstone)s)"
+
+GO_ON_PRUNING = "select step, gone from audit.go_on_pruning(%(tombstone)s, %(most)s)"

@@ -167,10 +167,8 @@ def personal_values(event: LedgerEvent) -> Iterator[Personal]:
 
 def _texts(
     holder: Mapping[str, Any], names: Iterable[str], at: tuple[str | int, ...], subject: str
-) -> Iterator[Personal]:
-    for name in names:
-        if value := holder.get(name):
-            yield Personal((*at, name), subject, value)
+) -> list[Personal]:
+    return [Personal((*at, name), subject, value) for name in names if (value := holder.get(name))]
 
 
 def undeclared(event: LedgerEvent) -> list[str]:

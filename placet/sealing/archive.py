@@ -93,6 +93,25 @@ class Archive:
         """Keep an authority's time-stamp."""
         await self._write(sql.KEEP_STAMP, {"size": size, "authority": authority, "token": token})
 
+    async def held_by(self, place: str) -> int:
+        """Return the size of the largest checkpoint that a place is known to hold; 0 for none."""
+        row = await self._one(sql.PLACE_HELD, {"name": place})
+        return int(row["tree_size"]) if row else 0
+
+    async def note_held(self, place: str, size: int) -> None:
+        """Remember that a place holds the checkpoint of ``size``; a smaller one changes nothing."""
+        await self._write(sql.NOTE_PLACE, {"name": place, "size": size})
+
+    async def accept_loss(self, place: str, who: str, reason: str) -> int:
+        """Forget how far a place had come, and return it; who says so is kept.
+
+        Raises:
+            NotFoundError: Nothing is known of the place.
+        """
+        values = {"name": place, "who": who, "reason": reason}
+        row = await self._one(sql.ACCEPT_LOSS, values)
+        return int(row["size"]) if row else 0
+
     async def stamped_by(self, authority: str) -> tuple[int, datetime] | None:
         """Return the size of the newest checkpoint that an authority stamped, and when."""
         row = await self._one(sql.NEWEST_STAMP, {"authority": authority})

@@ -26,6 +26,8 @@ _TYPE = {"Content-Type": "text/plain; charset=utf-8"}
 class BucketPlace:
     """Keeps checkpoints as objects."""
 
+    tells_all = True
+
     def __init__(self, name: str, bucket: Bucket) -> None:
         """Keep them in ``bucket``; nothing is asked of it yet."""
         self.name = name
@@ -33,14 +35,19 @@ class BucketPlace:
         self._prefix = f"{bucket.prefix}/" if bucket.prefix else ""
         self._store = open_bucket(bucket, {"checksum_algorithm": "SHA256"})
 
-    async def newest(self) -> Note | None:
+    async def newest(self, enough: int = 0) -> Note | None:
         """Return the newest checkpoint here; None for none.
+
+        Args:
+            enough: When ``latest`` is of so many events or more, nothing is listed. 0 lists always.
 
         Raises:
             UnavailableError: The storage does not answer.
             SealingRefusedError: An object is no checkpoint.
         """
         latest, _ = await self._read(LATEST)
+        if latest and size_of(latest) >= enough > 0:
+            return latest
         # A process may have died between writing an object and replacing `latest`.
         after = note_name(size_of(latest)) if latest else note_name(0)
         with self._answers():

@@ -45,19 +45,25 @@ def size_of(note: Note) -> int:
 class DirectoryPlace:
     """Keeps checkpoints as files."""
 
+    tells_all = True
+
     def __init__(self, name: str, path: Path) -> None:
         """Keep them in ``path``, which is made at the first one."""
         self.name = name
         self._path = path
 
-    async def newest(self) -> Note | None:
+    async def newest(self, enough: int = 0) -> Note | None:
         """Return the newest checkpoint here; None for none.
+
+        Args:
+            enough: When ``latest`` is of so many events or more, the files are not listed; there
+                may be millions. 0 lists them always.
 
         Raises:
             UnavailableError: The directory cannot be read.
             SealingRefusedError: A file is no checkpoint.
         """
-        return await self._aside(self._newest)
+        return await self._aside(lambda: self._newest(enough))
 
     async def publish(self, note: Note) -> None:
         """Write a checkpoint durably; one that is here already is left as it is.
@@ -73,15 +79,18 @@ class DirectoryPlace:
         thread = _THREADS.setdefault(self._path, ThreadPoolExecutor(1, "checkpoints"))
         return await asyncio.get_running_loop().run_in_executor(thread, work)
 
-    def _newest(self) -> Note | None:
+    def _newest(self, enough: int) -> Note | None:
         with self._answers():
+            latest = self._read(LATEST)
+            if latest and size_of(latest) >= enough > 0:
+                return latest
             try:
                 names = [path.name for path in self._path.iterdir() if _NAME.fullmatch(path.name)]
             except FileNotFoundError:
                 return None
             # A process may have died between writing the file and replacing `latest`.
-            found = [self._read(name) for name in (LATEST, *sorted(names)[-1:])]
-            return max((note for note in found if note), key=size_of, default=None)
+            newest = self._read(max(names)) if names else None
+            return max((note for note in (latest, newest) if note), key=size_of, default=None)
 
     def _publish(self, note: Note) -> None:
         with self._answers():

@@ -1,12 +1,14 @@
 """Places outside the database that hold checkpoints, so that nobody can take back what was sealed.
 
 A place may be down: sealing goes on, and it gets the newest checkpoint when it is back. A place
-that holds another history than the database, or a newer one, stops the sealing.
+that holds another history than the database, or a newer one, stops the sealing. One that holds less
+than it is known to have held counts as down, and is an alarm until somebody says that it is meant.
 """
 
 import asyncio
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import NamedTuple, Protocol
 
 import structlog
@@ -15,7 +17,7 @@ from placet.domain.errors import UnavailableError
 from placet.domain.plurals import plural
 from placet.proof.note import Note, NoteError, parse_checkpoint
 from placet.sealing.archive import Archive
-from placet.sealing.errors import KEEP_ALL, AlarmError, SealingRefusedError
+from placet.sealing.errors import KEEP_ALL, AlarmError, PlaceLostError, SealingRefusedError
 from placet.sealing.head import own_note
 from placet.sealing.keys import LogKeys
 
@@ -24,6 +26,8 @@ _FIRST_WAIT = 1.0
 _LONGEST_ANSWER = 120.0
 """A place that takes longer hangs, as a directory of a machine that is gone does."""
 _REMIND_SECONDS = 60.0
+_LOOK_SECONDS = 60.0
+"""A place is looked at so often also when there is nothing to bring."""
 
 log = structlog.get_logger(__name__)
 
@@ -36,8 +40,17 @@ class Place(Protocol):
         """Return what people call it."""
         ...
 
-    async def newest(self) -> Note | None:
+    @property
+    def tells_all(self) -> bool:
+        """Return whether ``newest`` is all that it holds: None for none, never for "unknown"."""
+        ...
+
+    async def newest(self, enough: int = 0) -> Note | None:
         """Return the newest checkpoint that it holds; None for none, or when it cannot tell.
+
+        Args:
+            enough: Whether one of so many events or more is the newest need not be looked for;
+                0 looks always.
 
         Raises:
             UnavailableError: It does not answer now.
@@ -52,6 +65,14 @@ class Place(Protocol):
             UnavailableError: It does not take it now.
             SealingRefusedError: It holds another history.
         """
+        ...
+
+
+class PlaceWatch(Protocol):
+    """Takes what is noticed about places, for metrics."""
+
+    def lost(self, place: str, *, now: bool) -> None:
+        """Take whether a place holds less than it is known to have held."""
         ...
 
 
@@ -81,6 +102,7 @@ class Publisher:
         self._keys = keys
         self._every = every
         self.remembers = remembers
+        self.watch: PlaceWatch | None = None
         self._published = 0
         self._checked = False
         self._more = asyncio.Event()
@@ -95,15 +117,27 @@ class Publisher:
 
         Raises:
             UnavailableError: The place or the database does not answer now.
+            PlaceLostError: The place holds less than it is known to have held.
             SealingRefusedError: The place holds another history, or a newer one.
         """
-        if not self._checked:
+        try:
+            await self._catch_up()
+        except PlaceLostError:
+            self._watched(lost=True)
+            raise
+        self._watched(lost=False)
+
+    async def _catch_up(self) -> None:
+        # It may be emptied at any time, not only between two sealers.
+        if self.place.tells_all or not self._checked:
             self._published = await self._compared()
             self._checked = True
         newest = await self._archive.newest()
         if newest and newest.size > self._published:
             await self.place.publish(newest.note)
             self._published = newest.size
+            if self.remembers:
+                await self._archive.note_held(self.place.name, newest.size)
             log.debug("checkpoint_published", place=self.place.name, tree_size=newest.size)
 
     async def run(self) -> None:
@@ -122,15 +156,26 @@ class Publisher:
                 continue
             wait = _FIRST_WAIT
             await asyncio.sleep(self._every)
-            await self._more.wait()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_LOOK_SECONDS):
+                    await self._more.wait()
 
     async def _compared(self) -> int:
         """Return how far the place has come, which the database must agree with."""
-        told = await self.place.newest()
-        if told is None:
-            return 0
-        require_own(self.place.name, told, self._keys)
-        return await agreed_size(self.place.name, told, self._archive)
+        told = await self.place.newest(self._published)
+        size = 0
+        if told is not None:
+            require_own(self.place.name, told, self._keys)
+            size = await agreed_size(self.place.name, told, self._archive)
+        held = await self._archive.held_by(self.place.name)
+        require_kept(self.place, size, held)
+        if size > held:
+            await self._archive.note_held(self.place.name, size)
+        return size
+
+    def _watched(self, *, lost: bool) -> None:
+        if self.watch is not None:
+            self.watch.lost(self.place.name, now=lost)
 
     def _tell(self, error: UnavailableError) -> None:
         now = time.monotonic()
@@ -150,6 +195,23 @@ def require_own(name: str, told: Note, keys: LogKeys) -> None:
         own_note(str(told), keys)
     except NoteError as error:
         raise SealingRefusedError(f"{name}: {error}. {KEEP_ALL}") from None
+
+
+def require_kept(place: Place, size: int, held: int) -> None:
+    """Demand that a place holds what it is known to have held.
+
+    A witness that does not tell is asked nothing here: it says so when it is to cosign.
+
+    Args:
+        place: The place.
+        size: The size of the newest checkpoint that it holds; 0 for none.
+        held: The size of the largest that it is known to have held.
+
+    Raises:
+        PlaceLostError: It holds less.
+    """
+    if size < held and (size or place.tells_all):
+        raise PlaceLostError(place.name, held, size)
 
 
 async def agreed_size(name: str, told: Note, archive: Archive) -> int:

@@ -18,9 +18,9 @@ from placet.domain.errors import PlacetError, UnavailableError
 from placet.domain.plurals import plural
 from placet.sealing.archive import Archive
 from placet.sealing.backlog import Backlog, look
-from placet.sealing.errors import SealingRefusedError
+from placet.sealing.errors import AlarmError, SealingRefusedError
 from placet.sealing.keys import LogKeys
-from placet.sealing.places import Publisher, caught_up
+from placet.sealing.places import PlaceWatch, Publisher, caught_up
 from placet.sealing.session import SealingSession, open_session
 
 BATCH = 50_000
@@ -52,7 +52,7 @@ class Pace(NamedTuple):
     patience: float = _SERVER_PATIENCE
 
 
-class Watch(Protocol):
+class Watch(PlaceWatch, Protocol):
     """Takes what a sealer tells of itself, for metrics."""
 
     def waiting(self, found: Backlog) -> None:
@@ -70,6 +70,9 @@ class _Unwatched:
 
     def refused(self, *, now: bool) -> None:
         """Take whether sealing is refused."""
+
+    def lost(self, place: str, *, now: bool) -> None:
+        """Take whether a place holds less than it is known to have held."""
 
 
 class Sealer:
@@ -189,16 +192,23 @@ class Sealer:
         Raises:
             SealingRefusedError: It is not.
             UnavailableError: No place answers: nobody could say whether this database is old.
+            AlarmError: Nor could one that does, as it lacks what it held.
         """
         await session.head(self._keys)
         publishers = self._places(Archive(pool))
+        for each in publishers:
+            each.watch = self._watch
         # The server must not take us for dead meanwhile.
         away = await caught_up(publishers, self._pace.patience / 3)
         witnesses = [each for each in publishers if each.remembers]
         if witnesses and {id(each) for each in witnesses} <= {id(one.publisher) for one in away}:
-            raise UnavailableError(
-                "no place that holds checkpoints answers, so nobody can say whether the database "
-                f"is the newest: {away[0].error}"
+            # Who has to look is told of what has to be looked at.
+            worst = max(
+                (one.error for one in away), key=lambda error: isinstance(error, AlarmError)
+            )
+            kind = AlarmError if isinstance(worst, AlarmError) else UnavailableError
+            raise kind(
+                f"no place of checkpoints can say whether the database is the newest: {worst}"
             )
         return publishers
 
@@ -236,7 +246,8 @@ class Sealer:
         now = time.monotonic()
         if text != str(error) or now - at >= _REMIND_SECONDS:
             self._told = (str(error), now)
-            say = log.warning if isinstance(error, UnavailableError) else log.error
+            loud = isinstance(error, AlarmError) or not isinstance(error, UnavailableError)
+            say = log.error if loud else log.warning
             say(event, problem=str(error))
 
 

@@ -116,6 +116,12 @@ select string_agg(l.leaf, ''::bytea order by s.position) as leaves
  where s.position >= %(first)s and s.position < %(end)s
 """
 
+PLACE_HELD = "select tree_size from audit.place where name = %(name)s"
+
+NOTE_PLACE = "select audit.note_place(%(name)s, %(size)s)"
+
+ACCEPT_LOSS = "select audit.accept_loss(%(name)s, %(who)s, %(reason)s) as size"
+
 KEEP_COSIGNATURE = """
 insert into audit.cosignature (tree_size, key, line) values (%(size)s, %(key)s, %(line)s)
 on conflict do nothing

@@ -14,7 +14,7 @@ from placet.sealing.backlog import Backlog, look
 from placet.sealing.config import SealList, Spec
 from placet.sealing.keys import LogKeys
 from placet.sealing.opening import open_place
-from placet.sealing.places import agreed_size, require_own
+from placet.sealing.places import agreed_size, require_kept, require_own
 
 LATE_SECONDS = 60.0
 """What is sealed or published later than this is worth a look."""
@@ -105,10 +105,12 @@ async def _state(name: str, spec: Spec, means: _Means) -> PlaceState:
     listed, archive, secrets, keys = means
     try:
         async with asyncio.timeout(_PLACE_SECONDS):
-            told = await open_place(name, spec, listed, archive, secrets).newest()
+            place = open_place(name, spec, listed, archive, secrets)
+            told = await place.newest()
             if told and keys:
                 require_own(name, told, keys)
             size = await agreed_size(name, told, archive) if told else 0
+            require_kept(place, size, await archive.held_by(name))
     except (PlacetError, NoteError) as error:
         return PlaceState(name, None, 0.0, str(error))
     except TimeoutError:

@@ -77,6 +77,21 @@ class Witness(NamedTuple):
     url: str
 
 
+class WitnessForgotError(ConflictError):
+    """A witness knows less of this log than it has cosigned.
+
+    Attributes:
+        size: The size that it knows.
+    """
+
+    code = "witness-forgot"
+
+    def __init__(self, size: int, message: str) -> None:
+        """Say it by ``message``."""
+        super().__init__(message)
+        self.size = size
+
+
 class _Answer(NamedTuple):
     status: int
     content_type: str
@@ -112,7 +127,7 @@ async def cosign(
     Args:
         note: The checkpoint, signed by the log.
         witness: Whom to ask.
-        old_size: The size that it cosigned last, as far as it is known; 0 when it is not.
+        old_size: The size that it has cosigned for certain; 0 when it is not known.
         proof_for: Is called for a size above 0 and below the checkpoint's.
         client: Keeps connections open between calls.
 
@@ -122,6 +137,7 @@ async def cosign(
     Raises:
         WitnessRefusedError: It refuses, and trying again is of no use.
         LogRolledBackError: It has cosigned a larger tree of this log.
+        WitnessForgotError: It knows less than ``old_size``.
         FalseCosignatureError: Its answer is no cosignature by its key.
         UnavailableError: It does not answer, or not now.
     """
@@ -134,6 +150,12 @@ async def cosign(
                 f"the witness {witness.key.name} has cosigned {plural(recorded, 'event')}, and the "
                 f"ledger ends at {size}: events are lost or were taken away. Stop the sealer, keep "
                 "all as it is, and see docs/witness.md"
+            )
+        if recorded < old_size:
+            raise WitnessForgotError(
+                recorded,
+                f"the witness {witness.key.name} has cosigned {old_size} events of this ledger, "
+                f"and knows of {recorded} only: its state is lost or was put back",
             )
         answer = await _asked(note, witness, recorded, proof_for, client)
     if answer.status == HTTPStatus.OK:

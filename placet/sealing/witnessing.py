@@ -10,12 +10,13 @@ from placet.domain.errors import InvalidInputError, NotFoundError, UnavailableEr
 from placet.proof.note import Note
 from placet.sealing.archive import Archive
 from placet.sealing.directory import size_of
-from placet.sealing.errors import KEEP_ALL, AlarmError, SealingRefusedError
+from placet.sealing.errors import KEEP_ALL, AlarmError, PlaceLostError, SealingRefusedError
 from placet.sealing.stamps import StampError, request_stamp
 from placet.sealing.witnesses import (
     FalseCosignatureError,
     LogRolledBackError,
     Witness,
+    WitnessForgotError,
     WitnessRefusedError,
     cosign,
     newest,
@@ -25,6 +26,8 @@ from placet.sealing.witnesses import (
 class WitnessPlace:
     """A witness, whose cosignatures are kept in the database beside the checkpoint."""
 
+    tells_all = False
+
     def __init__(self, name: str, witness: Witness, origin: str, archive: Archive) -> None:
         """Ask ``witness`` about the log ``origin``, and keep what it signs in ``archive``."""
         self.name = name
@@ -32,7 +35,7 @@ class WitnessPlace:
         self._witness = witness
         self._archive = archive
 
-    async def newest(self) -> Note | None:
+    async def newest(self, enough: int = 0) -> Note | None:  # noqa: ARG002 - it is asked anyway
         """Return what it has cosigned last; None for nothing, or when it does not tell.
 
         None too when its cosignature was lost on the way: then it has to be asked again.
@@ -57,6 +60,7 @@ class WitnessPlace:
 
         Raises:
             UnavailableError: The witness does not answer, or does not accept it.
+            PlaceLostError: It knows less than it has cosigned.
             SealingRefusedError: It has cosigned another history.
         """
         size, key = size_of(note), self._witness.key
@@ -64,12 +68,14 @@ class WitnessPlace:
         async def proof_for(old: int) -> Sequence[bytes]:
             return await self._archive.consistency(old, size)
 
-        old = await self._archive.cosigned_by(key)
+        old = await self._archive.held_by(self.name)
         try:
             async with httpx.AsyncClient(trust_env=False) as client:
                 line = await cosign(note, self._witness, old, proof_for, client)
         except (LogRolledBackError, NotFoundError) as error:
             raise SealingRefusedError(f"{self.name}: {error}. {KEEP_ALL}") from None
+        except WitnessForgotError as error:
+            raise PlaceLostError(self.name, old, error.size) from None
         except (WitnessRefusedError, FalseCosignatureError) as error:
             raise AlarmError(f"{self.name}: {error}") from None
         await self._archive.keep_cosignature(size, key, line)
@@ -79,6 +85,7 @@ class StampPlace:
     """A time-stamp authority, whose stamps are kept in the database beside the checkpoint."""
 
     name = "stamp"
+    tells_all = False
 
     def __init__(
         self, url: str, certificates: Sequence[Path], every: timedelta, archive: Archive
@@ -89,7 +96,7 @@ class StampPlace:
         self._every = every
         self._archive = archive
 
-    async def newest(self) -> Note | None:
+    async def newest(self, enough: int = 0) -> Note | None:  # noqa: ARG002 - it keeps nothing
         """Return None: an authority keeps nothing."""
         return None
 

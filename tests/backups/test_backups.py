@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import psycopg
 import pytest
 
 from placet.cli.run import run
@@ -17,7 +18,7 @@ from placet.proof.rules import Replay
 from placet.proof.trust import read_trust
 from placet.proof.verify import Report, verify
 from placet.sealing.directory import DirectoryPlace
-from placet.sealing.errors import SealingRefusedError
+from placet.sealing.errors import AlarmError, SealingRefusedError
 from placet.sealing.keys import open_log_keys
 from placet.sealing.places import Publisher
 from placet.sealing.sealer import Pace, Sealer
@@ -211,7 +212,11 @@ async def test_an_old_backup_that_somebody_went_on_with_is_found_as_a_fork(
     there = service.at(restored(old, "a_fork", elsewhere, postgres_programs))
     migrate(there.admin_url, passwords={})
     forgetful = there._replace(checkpoints=tmp_path / "a-place-that-remembers-nothing")
-    await forgetful.tell("expense-4", "expense-5")
+    with pytest.raises(AlarmError, match="shelf held checkpoints of up to 14 events"):
+        await forgetful.tell("expense-4")
+    with psycopg.connect(there.admin_url) as forger:
+        forger.execute("select audit.accept_loss('shelf', 'mallory', 'Nothing to see here')")
+    await forgetful.tell("expense-5")
 
     assert not forgetful.verified("alone", monkeypatch).findings.counts
     found = forgetful.verified("held-against", monkeypatch, held).findings.counts

@@ -14,7 +14,7 @@ from tests.conftest import Database
 LEAF_IN_SQL = """
 select audit.leaf_hash((
            e.seq, e.event_id, e.stream, e.stream_seq, e.kind, e.occurred, e.recorded, '7'::xid8,
-           e.body, e.signature, e.signing_key, e.anchor, e.retention_class, null
+           e.body, e.signature, e.signing_key, e.anchor, e.retention_class
        )::audit.event)
   from (values (
            %(seq)s::bigint, %(event_id)s::bytea, %(stream)s::text, %(stream_seq)s::bigint,

@@ -14,8 +14,8 @@ from placet.personal.vault import open_vault
 from tests.personal.erasable import eraser_at, erasing
 from tests.support.mortal import Death, Fate, Guarded
 
-_BOOK = ("begin", "end")
-_ERASER = ("personal", "steps", "contents", "addresses")
+_BOOK = ("begin", "plan_addresses", "end")
+_ERASER = ("personal", "steps", "contents", "addresses", "finish")
 
 
 @dataclass(frozen=True)

@@ -105,6 +105,7 @@ async def world(database: Database, tmp_path: Path) -> AsyncIterator[World]:
             # The first partition takes ten numbers, the next ones as usual.
             "alter table audit.event detach partition audit.event_from_1",
             "drop table audit.event_from_1",
+            "set role placet_owner",
             "select audit.add_partition(10)",
             "select audit.add_partition(10)",
         )
@@ -289,13 +290,14 @@ async def test_what_goes_through_a_whole_partition_may_take_hours(world: World) 
     world.run(
         "create or replace function audit.hindrances(partition_name text, before timestamptz)"
         " returns setof text language sql as $$ select current_setting('statement_timeout') $$",
-        "create or replace function audit.prune(partition_name text, tombstone bytea)"
-        " returns bigint language sql as $$"
-        " select extract(hour from current_setting('statement_timeout')::interval)::bigint $$",
+        "create or replace function audit.begin_pruning(partition_name text, tombstone bytea)"
+        " returns void language plpgsql as $$ begin raise exception '%',"
+        " current_setting('statement_timeout') using errcode = 'PLC24'; end $$",
     )
     row = await world.first()
     assert await world.ledger.retention.hindrances(row.name, LATER) == ["6h"]
-    assert await world.pruner.prune(row.name, "ab" * 32) == 6
+    with pytest.raises(ConflictError, match="6h"):
+        await world.pruner.prune(row.name, "ab" * 32)
 
 
 async def test_a_released_hold_forbids_nothing_any_more(world: World) -> None:

@@ -27,6 +27,7 @@ def test_how_far_sealing_is_can_be_read_by_prometheus() -> None:
     gauges = SealerGauges(runtime.metric_meter)
     gauges.waiting(Backlog(7, 61.5, None))
     gauges.refused(now=True)
+    gauges.lost("shelf", now=True)
 
     told = httpx.get(f"http://{address}/metrics", trust_env=False).text
 
@@ -36,7 +37,9 @@ def test_how_far_sealing_is_can_be_read_by_prometheus() -> None:
         "placet_unsealed_events": 7.0,
         "placet_unsealed_oldest_seconds": 61.5,
         "placet_sealing_refused": 1.0,
+        "placet_place_lost": 1.0,
     }
+    assert 'place="shelf"' in told
 
 
 def test_an_address_that_is_taken_is_named() -> None:
@@ -72,6 +75,9 @@ class Watched:
 
     def refused(self, *, now: bool) -> None:
         """Take whether sealing is refused."""
+
+    def lost(self, place: str, *, now: bool) -> None:
+        """Take whether a place holds less than it held."""
 
 
 async def test_a_sealer_that_waits_for_its_turn_tells_what_waits_too(

@@ -214,6 +214,9 @@ class _Watching:
     def refused(self, *, now: bool) -> None:
         self.is_refused = now
 
+    def lost(self, place: str, *, now: bool) -> None:
+        """Places are another matter."""
+
 
 async def test_what_waits_is_told_while_sealing_is_refused(three_sealed: SealedLedger) -> None:
     with tampering(three_sealed) as connection:

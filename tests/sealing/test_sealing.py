@@ -136,8 +136,9 @@ async def test_a_checkpoint_is_committed_durably_whatever_the_role_is_set_to(
 async def test_sealing_goes_on_while_a_place_is_down(sealed_ledger: SealedLedger) -> None:
     class Down:
         name = "down"
+        tells_all = True
 
-        async def newest(self) -> Note | None:
+        async def newest(self, enough: int = 0) -> Note | None:  # noqa: ARG002
             raise UnavailableError("down")
 
         async def publish(self, note: Note) -> None:
@@ -145,9 +146,10 @@ async def test_sealing_goes_on_while_a_place_is_down(sealed_ledger: SealedLedger
 
     class Up:
         name = "up"
+        tells_all = True
         got: Note | None = None
 
-        async def newest(self) -> Note | None:
+        async def newest(self, enough: int = 0) -> Note | None:  # noqa: ARG002
             return self.got
 
         async def publish(self, note: Note) -> None:
@@ -159,7 +161,7 @@ async def test_sealing_goes_on_while_a_place_is_down(sealed_ledger: SealedLedger
         await eventually(lambda: up.got is not None, "the other place to have it")
     with pytest.raises(UnavailableError, match="a place did not take"):
         await sealed_ledger.sealer(Down(), up).once()
-    with pytest.raises(UnavailableError, match="no place that holds checkpoints answers"):
+    with pytest.raises(UnavailableError, match="no place of checkpoints can say"):
         await sealed_ledger.sealer(Down()).once()
 
 

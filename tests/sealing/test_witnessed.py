@@ -112,6 +112,29 @@ async def test_a_ledger_that_a_witness_has_seen_further_is_refused(
         await sealed_ledger.sealer(place).once()
 
 
+@pytest.mark.rule(number=11)
+async def test_a_witness_that_has_forgotten_the_ledger_is_told_nothing_until_it_is_meant(
+    sealed_ledger: SealedLedger, witness: Running, archive: Archive, place: WitnessPlace
+) -> None:
+    sealed_ledger.append(2)
+    await sealed_ledger.sealer(place).once()
+    witness.kill()
+    # Its key is there, and its state is that of its first day.
+    state = sealed_ledger.folder / "witness"
+    (record,) = state.glob("*.checkpoint")
+    record.unlink()
+    shelf = DirectoryPlace("shelf", sealed_ledger.published)
+    with running(Orders(state, (sealed_ledger.keys.signer.key,))) as fresh:
+        again = WitnessPlace("neighbour", Witness(fresh.key, fresh.url), ORIGIN, archive)
+        sealed_ledger.append(1)
+        with pytest.raises(UnavailableError, match="neighbour held checkpoints of up to 2 events"):
+            await sealed_ledger.sealer(shelf, again).once()
+        assert cosigned(sealed_ledger, fresh) == [2]
+        await archive.accept_loss("neighbour", "heidi", "The witness was set up anew")
+        assert await sealed_ledger.sealer(shelf, again).once() == 0
+        assert cosigned(sealed_ledger, fresh) == [2, 3]
+
+
 async def test_a_witness_that_is_down_is_no_reason_not_to_seal(
     sealed_ledger: SealedLedger, witness: Running, place: WitnessPlace
 ) -> None:

@@ -16,6 +16,7 @@ from placet.sealing.witnesses import (
     FalseCosignatureError,
     LogRolledBackError,
     Witness,
+    WitnessForgotError,
     WitnessRefusedError,
     WitnessSettingError,
     parse_witness,
@@ -88,12 +89,22 @@ async def test_a_checkpoint_is_cosigned_from_the_size_that_is_known(
     assert await _cosigned(witness, client, LOG, 8, old=8) == []
 
 
-@pytest.mark.parametrize(("old", "proofs"), [(0, [5]), (3, [3, 5]), (7, [7, 5]), (99, [5])])
+@pytest.mark.parametrize(("old", "proofs"), [(0, [5]), (3, [3, 5])])
 async def test_who_does_not_know_the_size_learns_it(
     witness: Running, client: httpx.AsyncClient, old: int, proofs: list[int]
 ) -> None:
     await _cosigned(witness, client, LOG, 5)
     assert await _cosigned(witness, client, LOG, 8, old=old) == proofs
+
+
+@pytest.mark.rule(number=11)
+@pytest.mark.parametrize("old", [7, 99])
+async def test_a_witness_that_knows_less_than_it_has_cosigned_is_no_new_one(
+    witness: Running, client: httpx.AsyncClient, old: int
+) -> None:
+    await _cosigned(witness, client, LOG, 5)
+    with pytest.raises(WitnessForgotError, match=f"has cosigned {old} events .* knows of 5 only"):
+        await _cosigned(witness, client, LOG, 8, old=old)
 
 
 @pytest.mark.rule(number=11)
@@ -201,8 +212,8 @@ async def test_a_size_that_is_learnt_is_tried_once() -> None:
         )
 
     with pytest.raises(UnavailableError, match="at the same time"):
-        await _answer(busy)
-    assert asked == [b"old 5", b"old 1"]
+        await _answer(busy, old=0)
+    assert asked == [b"old 0", b"old 1"]
 
 
 @pytest.mark.parametrize(
