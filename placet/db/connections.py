@@ -92,10 +92,16 @@ class _CancellablePool(AsyncConnectionPool[AsyncConnection[DictRow]]):
         timeout: float | None = None,  # noqa: ASYNC109 - the parameter is the pool's
     ) -> AsyncConnection[DictRow]:
         task = asyncio.current_task()
-        cancelled_before = task.cancelling() if task else 0
-        connection = await super().getconn(timeout)
-        if task and task.cancelling() > cancelled_before:
-            await self.putconn(connection)
+        before = task.cancelling() if task else 0
+        try:
+            connection = await super().getconn(timeout)
+        except PoolTimeout:
+            if task and task.cancelling() > before:
+                raise asyncio.CancelledError from None
+            raise
+        if task and task.cancelling() > before:
+            # It goes back even if we are cancelled once more.
+            await asyncio.shield(self.putconn(connection))
             raise asyncio.CancelledError
         return connection
 

@@ -3,10 +3,13 @@
 Making a signature, and checking it, costs more than all else that is done with an event. So a
 writer signs the root of an RFC 6962 tree over the messages (:func:`.leaf.signed_message`) of all
 that it writes in one statement, and each event carries that signature with its own audit path. A
-message that is alone is signed as it is.
+leaf covers some random bytes too, which only its own event carries: so a path tells nothing of what
+the others say. A message that is alone is signed as it is.
 """
 
 import hashlib
+import os
+import struct
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 
@@ -17,8 +20,8 @@ PREFIX = b"placet/v1 events"
 """What a signature over a root covers begins with this; no message and no note does."""
 
 _SIGNATURE_BYTES = 64
-_NUMBER_BYTES = 4
-_HEAD_BYTES = _SIGNATURE_BYTES + 2 * _NUMBER_BYTES
+_SALT_BYTES = 16
+_HEAD = struct.Struct(f">{_SIGNATURE_BYTES}sII{_SALT_BYTES}s")
 _KNOWN = 4096
 
 
@@ -26,18 +29,20 @@ def sign_together(messages: Sequence[bytes], sign: Callable[[bytes], bytes]) -> 
     """Return a signature for each message, of which only one is made.
 
     Each is the signature (64 bytes), how many messages there were and which of them this one is
-    (four bytes each, big-endian, from 0), and the audit path, 32 bytes for each level. A message
-    that is alone has the signature over itself, and nothing else.
+    (four bytes each, big-endian, from 0), 16 random bytes, and the audit path, 32 bytes for each
+    level. A message that is alone has the signature over itself, and nothing else.
     """
     if len(messages) < 2:  # noqa: PLR2004 - alone
         return [sign(message) for message in messages]
     size = len(messages)
-    paths = inclusion_proofs(map(_leaf, messages), range(size))
-    root = root_from_inclusion(_leaf(messages[0]), 0, size, paths[0])
-    head = sign(_root_message(size, root)) + size.to_bytes(_NUMBER_BYTES, "big")
+    salts = [os.urandom(_SALT_BYTES) for _ in messages]
+    leaves = list(map(_leaf, salts, messages))
+    paths = inclusion_proofs(leaves, range(size))
+    root = root_from_inclusion(leaves[0], 0, size, paths[0])
+    made = sign(_root_message(size, root))
     return [
-        head + place.to_bytes(_NUMBER_BYTES, "big") + b"".join(paths[place])
-        for place in range(size)
+        _HEAD.pack(made, size, place, salt) + b"".join(paths[place])
+        for place, salt in enumerate(salts)
     ]
 
 
@@ -45,17 +50,15 @@ def is_signed(message: bytes, signature: bytes, key: VerifierKey) -> bool:
     """Say whether ``key`` made ``signature`` over exactly ``message``, alone or with others."""
     if len(signature) == _SIGNATURE_BYTES:
         return key.accepts(message, signature)
-    if len(signature) <= _HEAD_BYTES or (len(signature) - _HEAD_BYTES) % HASH_BYTES:
+    if len(signature) <= _HEAD.size or (len(signature) - _HEAD.size) % HASH_BYTES:
         return False
-    made, told = signature[:_SIGNATURE_BYTES], signature[_SIGNATURE_BYTES:_HEAD_BYTES]
-    size = int.from_bytes(told[:_NUMBER_BYTES], "big")
-    place = int.from_bytes(told[_NUMBER_BYTES:], "big")
+    made, size, place, salt = _HEAD.unpack_from(signature)
     path = [
         signature[start : start + HASH_BYTES]
-        for start in range(_HEAD_BYTES, len(signature), HASH_BYTES)
+        for start in range(_HEAD.size, len(signature), HASH_BYTES)
     ]
     try:
-        root = root_from_inclusion(_leaf(message), place, size, path)
+        root = root_from_inclusion(_leaf(salt, message), place, size, path)
     except ValueError:
         return False
     return _accepts(key, _root_message(size, root), made)
@@ -71,5 +74,5 @@ def _root_message(size: int, root: bytes) -> bytes:
     return PREFIX + size.to_bytes(8, "big") + root
 
 
-def _leaf(message: bytes) -> bytes:
-    return hashlib.sha256(b"\x00" + message).digest()
+def _leaf(salt: bytes, message: bytes) -> bytes:
+    return hashlib.sha256(b"\x00" + salt + message).digest()

@@ -69,6 +69,9 @@ async def test_whoever_waits_for_a_connection_can_be_cancelled_at_any_moment(
             for _ in range(turns):
                 await asyncio.sleep(0)
             waiting.cancel()
+            if turns % 2:
+                await asyncio.sleep(0)
+                waiting.cancel()
             done, _ = await asyncio.wait({waiting}, timeout=2)
             assert done, f"cancelled {turns} turns after the connection came, and goes on"
         async with pool.connection() as connection:

@@ -196,6 +196,46 @@ async def test_an_event_about_a_request_that_nothing_described_is_refused(
         await ledger.append([event(kind, actor={"id": "bob"}, data={"effect": "failed"})])
 
 
+@pytest.mark.parametrize(
+    "bad",
+    [
+        pytest.param(event(waiting_for=5), id="nobody to wait for"),  # type: ignore[arg-type]
+        pytest.param(event(waiting_for=[{"name": "x"}]), id="somebody without an id"),
+        pytest.param(event(waiting_for=[7]), id="a number instead of a person"),
+        pytest.param(event(state={"title": "no status"}), id="state without a status"),
+        pytest.param(event(state=state(), pipeline=None), id="state without a pipeline"),
+        pytest.param(event(state=state(), revision="one"), id="a revision that is no number"),
+        pytest.param(event(state=state(effect="odd")), id="an effect that is none"),
+        pytest.param(event(state=state(due="never")), id="a due time that is none"),
+        pytest.param(event("effect:run:done", data={"effect": "odd"}), id="no effect's word"),
+        pytest.param(
+            event("effect:run:done", data={"effect": "in_force", "until": "never"}), id="no end"
+        ),
+    ],
+)
+async def test_what_cannot_be_projected_is_refused_whatever_comes_after_it(
+    ledger: PostgresLedger, bad: LedgerEvent
+) -> None:
+    good = [
+        event(state=state(), waiting_for=[person("bob")]),
+        event("effect:run:done", data={"effect": "done"}),
+        event(state=state()),
+    ]
+    with pytest.raises(InvalidInputError):
+        await ledger.append([submitted(), bad, *good])
+    assert await ledger.timeline("expense-1") == []
+
+
+async def test_a_permits_event_about_a_request_that_nothing_described_waits_for_nobody(
+    ledger: PostgresLedger, database: Database
+) -> None:
+    told = event("system:permit:odd", waiting_for=[person("bob")])
+    with pytest.raises(InvalidInputError, match="record its state first"):
+        await ledger.append([told])
+    with psycopg.connect(database.admin_url) as connection:
+        assert connection.execute("select * from inbox.assignment").fetchall() == []
+
+
 names = st.sampled_from(["expense-1", "expense-2", "expense-3"])
 people = st.lists(st.sampled_from(["bob", "carol", "dan"]), max_size=3)
 later_events = st.one_of(
@@ -223,7 +263,7 @@ later_events = st.one_of(
     st.builds(
         lambda request, effect: event("effect:run:done", request=request, data={"effect": effect}),
         names,
-        st.sampled_from(["done", "failed", "in_force", "ended"]),
+        st.sampled_from(["done", "failed", "in_force", "ended", "pending", "ending"]),
     ),
     st.builds(lambda request: event(request=request), names),
 )

@@ -2,10 +2,13 @@
 
 import asyncio
 import re
+from datetime import datetime
+from typing import Any, LiteralString
 
 import psycopg
 import pytest
 
+from placet.digest import canonical
 from placet.domain.errors import ConflictError, InvalidInputError, UnavailableError
 from placet.domain.ledger import LedgerEvent, LedgerStep, WrittenStep
 from placet.ledger import PostgresLedger, sql
@@ -201,6 +204,58 @@ def test_steps_that_do_not_fit_together_are_refused(
     ):
         connection.execute(sql.APPEND_STEPS, _values(**changes))
     assert refused.value.sqlstate == "PLI01"
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["event_ids", "streams", "kinds", "occurred", "bodies", "signatures", "signing_keys",
+     "anchors", "retention_classes"],
+)  # fmt: skip
+@pytest.mark.parametrize("statement", [sql.APPEND_TOGETHER, sql.APPEND_STEPS])
+def test_no_part_of_a_batch_can_be_shifted_beside_another_event(
+    database: Database, name: str, statement: LiteralString
+) -> None:
+    """A permit of one request would be listed as another's, which its story knows nothing of."""
+    told = [event(request=request) for request in ("expense-1", "expense-2")]
+    parts: dict[str, list[Any]] = {
+        "event_ids": [bytes.fromhex(each.event_id) for each in told],
+        "streams": [each.stream for each in told],
+        "kinds": [each.kind for each in told],
+        "occurred": [each.occurred for each in told],
+        "bodies": [canonical(each.body) for each in told],
+        "signatures": [b"1", b"2"],
+        "signing_keys": ["a", "b"],
+        "anchors": [bytes(40), bytes(40)],
+        "retention_classes": ["a", "b"],
+    }
+    steps = {
+        "step_streams": parts["streams"],
+        "chains": ["c", "c"],
+        "numbers": [1, 1],
+        "outcomes": [b"o", b"o"],
+    }
+    nothing = {each: list[str]() for each in _PERSONAL}
+    with psycopg.connect(database.app_url) as connection:
+        values = parts | steps | nothing
+        kind = _ARRAYS[type(parts[name][0])]
+        query = statement.replace(
+            f"%({name})s::{kind}[]", f"('[0:1]=' || (%({name})s::{kind}[])::text)::{kind}[]"
+        )
+        assert query != statement
+        with pytest.raises(psycopg.Error, match="counted from 1") as refused:
+            connection.execute(query, values)
+        assert refused.value.sqlstate == "PLI01"
+        connection.rollback()
+        assert connection.execute(statement, values).rowcount == 2
+
+
+_ARRAYS: dict[type, str] = {bytes: "bytea", str: "text", datetime: "timestamptz"}
+_PERSONAL = (
+    "personal_digests",
+    "personal_subjects",
+    "personal_keys",
+    "personal_ciphertexts",
+)
 
 
 @pytest.mark.parametrize("level", ["repeatable read", "serializable"])

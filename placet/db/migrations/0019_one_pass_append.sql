@@ -111,66 +111,92 @@ declare
     verdicts constant text := '^reviewer:review:(approved|rejected|changes_requested)$';
     -- What inbox.keep_the_effects_word() may keep.
     words constant text[] := '{done,failed,stopped,in_force,ended,undone}';
+    known constant text[] :=
+        '{waiting,pending,done,failed,revoked,stopped,in_force,ending,ended,undone}';
     with_state boolean;
     varied boolean; -- What states say of effects.
     with_effect bigint[]; -- Places in the batch.
     with_waiting bigint[];
     with_verdict bigint[];
-    bare boolean; -- Some may have to stand on an earlier state.
+    bare boolean; -- Something has to stand on an earlier state.
+    odd boolean; -- Something cannot be written, or had better be looked at.
     mixed text[];
     rest bigint[];
     stranger record;
 begin
     -- A permit's own events name the effect it is for; the others say how far the effect has come.
-    select bool_or(nullif(e.told -> 'state', 'null') is not null),
-           min(coalesce(e.told #>> '{state,effect}', '')) is distinct from
-               max(coalesce(e.told #>> '{state,effect}', '')),
-           array_agg(e.place) filter (where e.kind ~ '^(effect|bank):' and e.kind !~ ':permit:'
-                                        and e.told #>> '{data,effect}' is not null),
-           array_agg(e.place) filter (where nullif(e.told -> 'waiting_for', 'null') is not null),
-           array_agg(e.place) filter (where e.kind ~ verdicts),
-           bool_or(nullif(e.told -> 'state', 'null') is null and e.kind !~ ':permit:')
-      into with_state, varied, with_effect, with_waiting, with_verdict, bare
-      from unnest(kinds, bodies) with ordinality as e (kind, told, place);
+    select bool_or(e.state is not null),
+           min(coalesce(e.state ->> 'effect', '')) is distinct from
+               max(coalesce(e.state ->> 'effect', '')),
+           array_agg(e.place) filter (where e.word is not null),
+           array_agg(e.place) filter (where e.waiting is not null),
+           array_agg(e.place) filter (where e.verdict),
+           bool_or(e.state is null
+                   and (e.word is not null or e.waiting is not null or e.verdict)),
+           -- Of several in one stream only the last is written, but none may be wrong.
+           bool_or(e.state is not null
+                   and (e.state ->> 'status' is null or e.told ->> 'pipeline' is null
+                        or (e.told ->> 'revision')::integer is null
+                        or (e.state ->> 'due')::timestamptz = 'infinity'
+                        or e.state ->> 'effect' <> all (known))
+                   or e.word is not null
+                   and (e.word <> all (known)
+                        or (e.told #>> '{data,until}')::timestamptz = 'infinity')
+                   or e.waiting is not null
+                   and (jsonb_typeof(e.waiting) <> 'array'
+                        or jsonb_path_exists(
+                            e.waiting, '$[*] ? (!exists(@.person) || @.person == null)')))
+      into with_state, varied, with_effect, with_waiting, with_verdict, bare, odd
+      from (select g.told, g.place, nullif(g.told -> 'state', 'null') as state,
+                   nullif(g.told -> 'waiting_for', 'null') as waiting,
+                   g.kind ~ verdicts as verdict,
+                   case when g.kind ~ '^(effect|bank):' and g.kind !~ ':permit:'
+                        then g.told #>> '{data,effect}' end as word
+              from unnest(kinds, bodies) with ordinality as g (kind, told, place)
+            offset 0 -- So that each part is looked up once.
+           ) e;
 
-    if with_state and (varied or with_effect is not null) then
-        -- What a state may say of an effect depends on what was said before: one after the other.
+    if odd and cardinality(streams) > 1 then
+        mixed := streams;
+    elsif with_effect is not null or (with_state and varied) then
+        -- What is said of an effect depends on what was said before: one after the other.
         mixed := array(
             select e.stream
               from unnest(streams, bodies) with ordinality as e (stream, told, place)
              group by e.stream
-            having min(e.place) filter (where e.place = any (with_effect))
-                       < max(e.place) filter (where nullif(e.told -> 'state', 'null') is not null)
+            having count(*) filter (where e.place = any (with_effect)) > 1
+                or min(e.place) filter (where e.place = any (with_effect))
+                   < max(e.place) filter (where nullif(e.told -> 'state', 'null') is not null)
                 or (count(distinct coalesce(e.told #>> '{state,effect}', ''))
                         filter (where nullif(e.told -> 'state', 'null') is not null) > 1
                     and (bool_or(e.told #>> '{state,effect}' = any (words))
                          or exists (select from inbox.request r
                                      where r.request = e.stream and r.effect = any (words)))));
-        if mixed <> '{}' then
-            for place in 1 .. cardinality(streams) loop
-                if streams[place] = any (mixed) then
-                    perform inbox.project_events(
-                        event_ids[place:place], streams[place:place], numbers[place:place],
-                        kinds[place:place], project_events.occurred[place:place],
-                        project_events.bodies[place:place]);
-                end if;
-            end loop;
-            rest := array(
-                select place from generate_subscripts(streams, 1) place
-                 where streams[place] <> all (mixed) order by place);
-            perform inbox.project_events(
-                array(select event_ids[place] from unnest(rest) place),
-                array(select streams[place] from unnest(rest) place),
-                array(select numbers[place] from unnest(rest) place),
-                array(select kinds[place] from unnest(rest) place),
-                array(select project_events.occurred[place] from unnest(rest) place),
-                array(select project_events.bodies[place] from unnest(rest) place))
-              where rest <> '{}';
-            return;
-        end if;
+    end if;
+    if mixed <> '{}' then
+        for place in 1 .. cardinality(streams) loop
+            if streams[place] = any (mixed) then
+                perform inbox.project_events(
+                    event_ids[place:place], streams[place:place], numbers[place:place],
+                    kinds[place:place], project_events.occurred[place:place],
+                    project_events.bodies[place:place]);
+            end if;
+        end loop;
+        rest := array(
+            select place from generate_subscripts(streams, 1) place
+             where streams[place] <> all (mixed) order by place);
+        perform inbox.project_events(
+            array(select event_ids[place] from unnest(rest) place),
+            array(select streams[place] from unnest(rest) place),
+            array(select numbers[place] from unnest(rest) place),
+            array(select kinds[place] from unnest(rest) place),
+            array(select project_events.occurred[place] from unnest(rest) place),
+            array(select project_events.bodies[place] from unnest(rest) place))
+          where rest <> '{}';
+        return;
     end if;
 
-    if bare and with_effect || with_waiting || with_verdict <> '{}' then
+    if bare then
         select e.kind, e.stream into stranger
           from unnest(streams, kinds, bodies) with ordinality
                    as e (stream, kind, told, place)
@@ -437,6 +463,16 @@ begin
         raise exception 'A batch is up to 1000 events, each with an id, a stream, a kind, an instant and a body.'
             using errcode = 'PLI01';
     end if;
+    -- Places are counted from 1; another array would put one event's part beside another's.
+    if total > 0 and array[
+            array_dims(event_ids), array_dims(streams), array_dims(kinds), array_dims(occurred),
+            array_dims(bodies), coalesce(array_dims(signatures), array_dims(event_ids)),
+            coalesce(array_dims(signing_keys), array_dims(event_ids)),
+            coalesce(array_dims(anchors), array_dims(event_ids)),
+            coalesce(array_dims(retention_classes), array_dims(event_ids))
+        ] <> array_fill(format('[1:%s]', total), array[9]) then
+        raise exception 'Each part of a batch is one list, counted from 1.' using errcode = 'PLI01';
+    end if;
 end
 $$;
 
@@ -634,12 +670,10 @@ begin
         event_ids, streams, kinds, append_steps.occurred, bodies, signatures, signing_keys,
         anchors, retention_classes, personal_digests, personal_subjects, personal_keys,
         personal_ciphertexts);
-    for place in 1 .. cardinality(numbers) loop
-        if numbers[place] > kept_steps then
-            delete from audit.step s
-             where s.stream = step_streams[place] and s.number <= numbers[place] - kept_steps;
-        end if;
-    end loop;
+    if exists (select from unnest(numbers) number where number > kept_steps) then
+        delete from audit.step s using unnest(step_streams, numbers) as told (stream, number)
+         where s.stream = told.stream and s.number <= told.number - kept_steps;
+    end if;
     return query select * from unnest(receipts);
 end
 $$;
