@@ -13,23 +13,30 @@ from placet.ledger import PostgresLedger, open_pool
 from placet.local.binaries import PostgresPrograms
 from placet.local.temporal import HOST, USUAL_PORT, USUAL_UI_PORT
 from placet.sample import preparing
+from tests.cli.loaded import Program, loaded_program
+from tests.support.places import use_memory
 from tests.support.postgres import Cluster, installed_programs
 
 FEWEST_PROCESSES, MOST_PROCESSES = 2, 4
-"""Many tests wait for a timer, so two share even one core; each has servers of its own."""
+"""Many tests wait for a timer or for a process, so there is one more than cores.
+
+Each has servers of its own.
+"""
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
     """Say how many processes share the tests in ``make test``."""
-    return max(FEWEST_PROCESSES, min(os.cpu_count() or 0, MOST_PROCESSES))
+    return max(FEWEST_PROCESSES, min((os.cpu_count() or 0) + 1, MOST_PROCESSES))
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Hold the ports that every stack would take first, while processes share the tests.
+    """Put temporary files where they are quickest, and settle who has which port.
 
-    Of two stacks that find a port free at the same moment one takes the other's server for its own.
+    The ports that every stack would take first are held while processes share the tests: of
+    two stacks that find a port free at the same moment one takes the other's server for its own.
     """
+    use_memory()
     if config.getoption("numprocesses", default=None) and not hasattr(config, "workerinput"):
         held = contextlib.ExitStack()
         config.add_cleanup(held.close)
@@ -102,13 +109,25 @@ class Sample(NamedTuple):
     environment: dict[str, str]
 
 
-@pytest.fixture
-def sample(postgres: Cluster) -> Iterator[Sample]:
-    """Give a fresh sample database."""
+@pytest.fixture(scope="session")
+def sample_template(postgres: Cluster) -> str:
+    """Make the sample database that each test's own is copied from."""
     preparing.prepare(postgres.url())
-    with postgres.database(template=preparing.DATABASE) as name:
-        admin_url = postgres.url(name)
-        yield Sample(admin_url, preparing.prepare(admin_url, database=name))
+    return preparing.DATABASE
+
+
+@pytest.fixture
+def sample(postgres: Cluster, sample_template: str) -> Iterator[Sample]:
+    """Give a fresh sample database."""
+    with postgres.database(template=sample_template) as name:
+        yield Sample(postgres.url(name), preparing.urls(postgres.url(), database=name))
+
+
+@pytest.fixture(scope="session")
+def program() -> Iterator[Program]:
+    """Give the command line, loaded once for all that call it."""
+    with loaded_program() as loaded:
+        yield loaded
 
 
 @pytest.fixture

@@ -220,8 +220,13 @@ def _copy_wheel(site_packages: Path, copy: Path) -> None:
 
 def remove_everything(home: Path) -> None:
     """Remove the data directory and what was placed outside it."""
+    remove_what_is_outside(home)
+    shutil.rmtree(home, ignore_errors=True)
+
+
+def remove_what_is_outside(home: Path) -> None:
+    """Remove only what was placed outside the data directory: the data of its Postgres."""
     for name in ("elsewhere", "socket"):
         link = home / name
         if link.is_symlink():
             shutil.rmtree(link.readlink(), ignore_errors=True)
-    shutil.rmtree(home, ignore_errors=True)

@@ -27,6 +27,11 @@ NAMESPACE = "default"
 SEARCH_ATTRIBUTES = ("PlacetPipeline", "PlacetRequester")
 USUAL_PORT = 7233
 USUAL_UI_PORT = 8233
+_FOR_TESTS = (
+    "frontend.WorkflowTimeSkippingEnabled=true",
+    # A workflow that was deleted is gone when what closed it has been noted, every 30 s by default.
+    'history.transferProcessorUpdateAckInterval="1s"',
+)
 _READY_SECONDS = 60.0
 _STOP_STEPS = ((signal.SIGTERM, 15.0),)
 _TRIES = 3
@@ -123,8 +128,8 @@ class TemporalServer:
         for name in SEARCH_ATTRIBUTES:
             command += ["--search-attribute", f"{name}=Keyword"]
         if self._time_skipping:
-            setting = "frontend.WorkflowTimeSkippingEnabled=true"
-            command += ["--dynamic-config-value", setting]
+            for setting in _FOR_TESTS:
+                command += ["--dynamic-config-value", setting]
         # Not the caller's environment: TEMPORAL_ADDRESS and the profile files of the person who
         # starts the stack are for clients.
         return spawn(

@@ -9,13 +9,14 @@ import re
 from collections.abc import Mapping
 from functools import lru_cache
 from itertools import product
-from typing import Any
-
-import cel
+from typing import TYPE_CHECKING, Any
 
 from placet.domain.errors import InvalidInputError
 from placet.domain.facts import FactKind, Facts
 from placet.domain.problems import suggestion
+
+if TYPE_CHECKING:
+    import cel
 
 MAX_LENGTH = 1000
 MAX_DIGITS = 15  # Decimal numbers of at most 15 digits keep their order as doubles (IEEE 754).
@@ -121,7 +122,9 @@ def _blank(text: str) -> str:
 
 
 @lru_cache(maxsize=512)
-def _compiled(text: str) -> cel.Program:
+def _compiled(text: str) -> "cel.Program":
+    import cel  # noqa: PLC0415 - it loads a whole command line, and most programs judge nothing
+
     try:
         return cel.compile(text)
     except ValueError as error:
@@ -137,7 +140,7 @@ def _first_line(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0].partition(". ")[0]
 
 
-def _run(text: str, program: cel.Program, values: Mapping[str, Any]) -> bool:
+def _run(text: str, program: "cel.Program", values: Mapping[str, Any]) -> bool:
     try:
         result = program.execute(dict(values))
     except (TypeError, ValueError, RuntimeError, ArithmeticError, LookupError) as error:

@@ -6,8 +6,9 @@ refused.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from types import NoneType
 from typing import Any, NamedTuple, TypeVar, get_args, get_origin
@@ -26,6 +27,7 @@ from placet.domain.text import clean_text
 MAX_BYTES = 256 * 1024
 MAX_VALUES = 20_000
 MAX_DEPTH = 40
+_KEPT = 64
 _TAG = "tag:yaml.org,2002:"
 _INTEGER = re.compile(r"^[-+]?[0-9]{1,18}$")
 _FLOAT = re.compile(r"^[-+]?[0-9]{1,18}\.[0-9]{1,18}$")
@@ -92,7 +94,7 @@ def read(path: Path) -> Document:
     except OSError as error:
         message = f"{path}: {error.strerror or error}; check that the file is there and readable"
         raise FileError(message) from None
-    return parse(raw, str(path))
+    return _document(raw, str(path), _composed_once)
 
 
 def parse(raw: bytes | str, name: str) -> Document:
@@ -101,8 +103,19 @@ def parse(raw: bytes | str, name: str) -> Document:
     Raises:
         FileError: As for :func:`read`.
     """
-    if isinstance(raw, str):
-        raw = raw.encode()
+    return _document(raw.encode() if isinstance(raw, str) else raw, name, _composed)
+
+
+def _composed(text: str) -> Node | None:
+    node: Node | None = YAML(typ="safe", pure=True).compose(text)
+    return node
+
+
+_composed_once = lru_cache(_KEPT)(_composed)
+"""For files of whoever runs this: several parts of a worker read the same ones when it starts."""
+
+
+def _document(raw: bytes, name: str, compose: Callable[[str], Node | None]) -> Document:
     if len(raw) > MAX_BYTES:
         raise FileError(f"{name}: is larger than {MAX_BYTES // 1024} KiB; split it")
     try:
@@ -111,7 +124,7 @@ def parse(raw: bytes | str, name: str) -> Document:
         raise FileError(f"{name}: is not UTF-8; save it as UTF-8") from None
     document = Document(name, None, {})
     try:
-        node = YAML(typ="safe", pure=True).compose(text)
+        node = compose(text)
     except MarkedYAMLError as error:
         raise _marked(name, error) from None
     except (YAMLError, RecursionError, ValueError) as error:

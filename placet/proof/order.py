@@ -206,7 +206,7 @@ class _Unique:
         self._buckets[name[-1]] += name[: self._BYTES].rjust(self._BYTES, b"\x00")
 
     def repeated(self) -> Iterator[bytes]:
-        for bucket in self._buckets:
+        for bucket in filter(None, self._buckets):
             starts = range(0, len(bucket), self._BYTES)
             names = [bytes(bucket[at : at + self._BYTES]) for at in starts]
             if len(set(names)) != len(names):

@@ -1,5 +1,6 @@
 """Decisions on a case that Temporal has closed: in the ledger as late, once, and without effect."""
 
+import secrets
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -15,7 +16,8 @@ LATE = "caller:message:late"
 @pytest.fixture(scope="module")
 def closed(service: Office) -> str:
     """Return a case that was rejected."""
-    case = service.submit("closed")
+    # A process may come back to this file: the case of before is decided by then.
+    case = service.submit(f"closed-{secrets.token_hex(4)}")
     service.until_pending(case)
     said = service.placet("reject", case, *BOB, "--reason", "no")
     assert said.code == 0, said.err

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from placet.local import find_running
+from tests.cli.loaded import Program
 from tests.cli.office import Office, an_expense, open_office, start
 from tests.support.waiting import PATIENCE_SECONDS
 
@@ -26,12 +27,12 @@ HARMLESS = {
 
 
 @pytest.fixture
-def exposed(open_directory: Path) -> Iterator[Office]:
+def exposed(open_directory: Path, program: Program) -> Iterator[Office]:
     """Give a service in a directory that everybody may enter, with a case that was paid.
 
     Its worker is started by hand, from a shell whose files everybody may read.
     """
-    with open_office(open_directory) as office, by_hand(office) as environment:
+    with open_office(open_directory, program) as office, by_hand(office) as environment:
         (open_directory / "dinner.pdf").write_bytes(b"%PDF-1.7 dinner for six")
         request = open_directory / "expense.json"
         request.write_text(json.dumps(an_expense("exposed", receipt="dinner.pdf")))

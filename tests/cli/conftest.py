@@ -5,17 +5,20 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.loaded import Program
 from tests.cli.office import Office, open_office
+from tests.support.places import temporary
 
 
 @pytest.fixture(scope="package")
-def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
+def office(tmp_path_factory: pytest.TempPathFactory, program: Program) -> Iterator[Office]:
     """Give a running service."""
-    with open_office(tmp_path_factory.mktemp("office")) as office:
+    with open_office(tmp_path_factory.mktemp("office"), program) as office:
         yield office
 
 
 @pytest.fixture
 def nowhere(tmp_path: Path) -> dict[str, str]:
     """Give an environment in which no service can be found."""
-    return {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "PLACET_HOME": str(tmp_path / "home")}
+    here = {"HOME": str(tmp_path), "PLACET_HOME": str(tmp_path / "home")}
+    return {"PATH": "/usr/bin:/bin", **here, **temporary()}

@@ -106,6 +106,7 @@ def _serve(calls: socket.socket) -> None:
         import_module(module.name)
     for pipeline in PIPELINES:
         assert pipeline.door
+    assert import_module("cel")  # Conditions load it late.
     # What is loaded stays: no process needs to look through it, and so to copy it, for garbage.
     gc.freeze()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)

@@ -17,7 +17,9 @@ from typing import Any, NamedTuple
 from ruamel.yaml import YAML
 
 from placet.attestation import new_key
-from tests.cli.loaded import Program, loaded_program
+from placet.local.places import remove_what_is_outside
+from tests.cli.loaded import Program
+from tests.support.places import temporary
 from tests.support.waiting import PATIENCE_SECONDS, until
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -70,6 +72,7 @@ class Office:
             "HOME": str(self.home),
             "PLACET_HOME": str(self.home),
             "PLACET_POLICIES": str(self.policies),
+            **temporary(),
             **more,
         }
 
@@ -78,8 +81,7 @@ class Office:
     ) -> Said:
         """Run the program to its end."""
         environment = self.environment(**(env or {}))
-        done = self.program.run([str(argument) for argument in arguments], stdin, environment)
-        return Said(done.returncode, done.stdout, done.stderr)
+        return call(self.program, *arguments, stdin=stdin, env=environment)
 
     def submit(self, reference: str, **changes: Any) -> str:
         """Submit an expense and return its case."""
@@ -96,6 +98,12 @@ class Office:
             return shown["status"] == "pending" and shown["stage"] is not None
 
         until(pending, f"{case} to be pending")
+
+
+def call(program: Program, *arguments: object, stdin: str = "", env: Mapping[str, str]) -> Said:
+    """Run the loaded program to its end."""
+    done = program.run([str(argument) for argument in arguments], stdin, env)
+    return Said(done.returncode, done.stdout, done.stderr)
 
 
 def run(*arguments: object, stdin: str = "", env: Mapping[str, str]) -> Said:
@@ -132,13 +140,11 @@ def _dies_with_parent() -> None:
 
 
 @contextmanager
-def open_office(base: Path) -> Iterator[Office]:
+def open_office(base: Path, program: Program) -> Iterator[Office]:
     """Run a service on the data directory ``base``/home, by `placet up`, inside the block."""
-    with loaded_program() as program:
-        policies, key = prepare_policies(base)
-        office = Office(base / "home", policies, key, program)
-        with _up(office) as running:
-            yield running
+    policies, key = prepare_policies(base)
+    with _up(Office(base / "home", policies, key, program)) as running:
+        yield running
 
 
 @contextmanager
@@ -162,6 +168,7 @@ def _up(office: Office) -> Iterator[Office]:
     finally:
         process.send_signal(signal.SIGTERM)
         _, err = process.communicate(timeout=PATIENCE_SECONDS)
+        remove_what_is_outside(office.home)
     assert process.returncode == 0, err
 
 

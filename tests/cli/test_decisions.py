@@ -1,6 +1,7 @@
 """Decisions by the command line: once, bound to what is stored, and refused with a reason."""
 
 import json
+import secrets
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -25,7 +26,8 @@ def pending(office: Office) -> str:
 @pytest.fixture(scope="module")
 def rejected(office: Office) -> str:
     """Give a case that bob has rejected under a known decision id."""
-    case = office.submit("rejected")
+    # A process may come back to this file: the case of before is decided by then.
+    case = office.submit(f"rejected-{secrets.token_hex(4)}")
     office.until_pending(case)
     said = office.placet("reject", case, *BOB, "--reason", "no", "--decision-id", "bob-said-no")
     assert said.code == 0, said.err

@@ -3,18 +3,11 @@
 import os
 import signal
 import subprocess
-from collections.abc import Iterator
 
 import pytest
 
-from tests.cli.loaded import Program, awaited, loaded_program
+from tests.cli.loaded import Program, awaited
 from tests.cli.office import run
-
-
-@pytest.fixture(scope="module")
-def program() -> Iterator[Program]:
-    with loaded_program() as started:
-        yield started
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from placet.cli.run import run as run_here
-from tests.cli.office import REPOSITORY, an_expense, run
+from tests.cli.loaded import Program
+from tests.cli.office import REPOSITORY, an_expense, call, run
 from tests.support.waiting import PATIENCE_SECONDS
 
 Env = dict[str, str]
@@ -65,9 +66,9 @@ def test_a_database_that_does_not_answer_is_told(nowhere: Env) -> None:
     ],
 )
 def test_wrong_use_is_one_line_that_names_the_help(
-    arguments: list[str], says: str, nowhere: Env
+    arguments: list[str], says: str, nowhere: Env, program: Program
 ) -> None:
-    said = run(*arguments, env=nowhere)
+    said = call(program, *arguments, env=nowhere)
     assert said.code == 2
     assert says in said.err
     assert "--help" in said.err
@@ -89,9 +90,9 @@ def test_wrong_use_is_one_line_that_names_the_help(
     ],
 )
 def test_a_bad_request_is_refused_before_any_server_is_asked(
-    content: str, says: str, nowhere: Env
+    content: str, says: str, nowhere: Env, program: Program
 ) -> None:
-    said = run("expense", "-", stdin=content, env=nowhere)
+    said = call(program, "expense", "-", stdin=content, env=nowhere)
     assert said.code in {2, 7}
     assert says in said.err
     assert "Traceback" not in said.err

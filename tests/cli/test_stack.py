@@ -5,27 +5,43 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from placet.local.address import find_running
+from placet.local.places import remove_what_is_outside
 from tests.cli.office import Office, an_expense, run, start
 from tests.support.waiting import PATIENCE_SECONDS, until
 
 TEMPORAL = str(Path(sys.executable).parent / "temporal")
 ELSEWHERE = {"PLACET_TASK_QUEUE": "a-worker-alone"}
+AT_ONCE_SECONDS = 20.0
+"""Less than a worker gives to what is under way: here nothing is."""
 
 
-def worker_of(office: Office) -> int:
-    """Return the process id of the stack's worker."""
-    found = [
+def worker_of(office: Office, other_than: int = 0) -> int:
+    """Wait until exactly one worker of the stack runs, and return its process id."""
+    found: list[int] = []
+
+    def alone() -> bool:
+        found[:] = _workers(office)
+        return len(found) == 1 and other_than not in found
+
+    until(alone, "one worker of the stack")
+    return found[0]
+
+
+def _workers(office: Office) -> list[int]:
+    return [
         int(path.parent.name)
         for path in Path("/proc").glob("[0-9]*/cmdline")
         if b"placet.cli.working" in _read(path)
         and f"PLACET_HOME={office.home}".encode() in _read(path.with_name("environ")).split(b"\0")
     ]
-    return found[0] if len(found) == 1 else 0
 
 
 def _read(path: Path) -> bytes:
@@ -35,7 +51,33 @@ def _read(path: Path) -> bytes:
         return b""
 
 
+@contextmanager
+def started(
+    program: str, *arguments: str, env: Mapping[str, str]
+) -> Iterator[subprocess.Popen[str]]:
+    """Start a program inside the block; none outlives it, or keeps who reads from it waiting."""
+    with start(program, *arguments, env=env) as process:
+        fuse = threading.Timer(3 * PATIENCE_SECONDS, process.kill)
+        fuse.start()
+        try:
+            yield process
+        finally:
+            fuse.cancel()
+            process.kill()
+
+
+def until_logged(worker: subprocess.Popen[str], event: str) -> None:
+    """Read what a worker logs until it tells of an event; before it may wait for its servers."""
+    assert worker.stderr is not None
+    told: list[str] = []
+    while not told or told[-1] != event:
+        line = worker.stderr.readline()
+        assert line, f"{event} was not logged, only {told}"
+        told.append(json.loads(line)["event"])
+
+
 def test_everything_is_told_by_status(office: Office) -> None:
+    worker_of(office)
     said = office.placet("status", "--json")
     assert said.code == 0, said
     told = said.document
@@ -62,7 +104,7 @@ def test_a_worker_that_is_killed_is_started_again_and_loses_nothing(office: Offi
     approved = office.placet("approve", case, "--as", "bob", "--decision-id", "killed", "--json")
     assert approved.code in {0, 8}, approved.err
     assert office.placet("wait", case, "--timeout", "50").code == 0
-    until(lambda: worker_of(office) not in {0, first}, "another worker")
+    worker_of(office, other_than=first)
     again = office.placet("approve", case, "--as", "bob", "--decision-id", "killed", "--json")
     assert again.code == 0, again.err
     shown = office.placet("show", case, "--json").document
@@ -70,21 +112,20 @@ def test_a_worker_that_is_killed_is_started_again_and_loses_nothing(office: Offi
     assert len(shown["payments"]) == 1
 
 
-def test_a_worker_stops_at_once_when_asked(office: Office) -> None:
-    for number in (signal.SIGTERM, signal.SIGINT):
-        worker = start("worker.py", env=office.environment(**ELSEWHERE))
-        assert worker.stderr is not None
-        assert json.loads(worker.stderr.readline())["event"] == "worker_started"
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_worker_stops_at_once_when_asked(office: Office, number: signal.Signals) -> None:
+    with started("worker.py", env=office.environment(**ELSEWHERE)) as worker:
+        until_logged(worker, "worker_started")
         worker.send_signal(number)
-        _, log = worker.communicate(timeout=20)
-        assert worker.returncode == 0, log
-        assert json.loads(log.splitlines()[-1])["event"] == "worker_stopped"
+        _, log = worker.communicate(timeout=AT_ONCE_SECONDS)
+    assert worker.returncode == 0, log
+    assert json.loads(log.splitlines()[-1])["event"] == "worker_stopped"
 
 
 def test_a_worker_waits_for_what_is_down_and_then_gives_up(nowhere: dict[str, str]) -> None:
     env = {**nowhere, "TEMPORAL_ADDRESS": "127.0.0.1:1", "PLACET_WAIT_SECONDS": "2"}
-    worker = start("worker.py", env=env)
-    _, log = worker.communicate(timeout=PATIENCE_SECONDS)
+    with started("worker.py", env=env) as worker:
+        _, log = worker.communicate()
     assert worker.returncode == 3, log
     first, *_, last = log.splitlines()
     waiting = json.loads(first)
@@ -93,11 +134,10 @@ def test_a_worker_waits_for_what_is_down_and_then_gives_up(nowhere: dict[str, st
 
 
 def test_a_worker_that_waits_stops_when_asked(nowhere: dict[str, str]) -> None:
-    worker = start("worker.py", env=nowhere)
-    assert worker.stderr is not None
-    assert "waiting" in worker.stderr.readline()
-    worker.terminate()
-    _, log = worker.communicate(timeout=20)
+    with started("worker.py", env=nowhere) as worker:
+        until_logged(worker, "waiting")
+        worker.terminate()
+        _, log = worker.communicate()
     assert worker.returncode == 0, log
 
 
@@ -114,17 +154,21 @@ def test_a_namespace_is_prepared_by_one_command(office: Office) -> None:
     )
     bare = {"TEMPORAL_ADDRESS": office.address, "TEMPORAL_NAMESPACE": "bare"}
     text = json.dumps(an_expense("bare"))
-    # Servers learn of a namespace within seconds.
-    until(
-        lambda: "placet setup" in office.placet("expense", "-", stdin=text, env=bare).err,
-        "the new namespace to be known",
-    )
-    assert office.placet("expense", "-", stdin=text, env=bare).code == 3
+
+    def is_sent_to_setup() -> bool:
+        said = office.placet("expense", "-", stdin=text, env=bare)
+        return said.code == 3 and "placet setup" in said.err
+
+    # Servers learn of a namespace, and of its attributes, within seconds.
+    until(is_sent_to_setup, "the new namespace to be known")
     prepared = office.placet("setup", "--json", env=bare)
     assert prepared.code == 0, prepared.err
     assert prepared.document["search_attributes"] == ["PlacetPipeline", "PlacetRequester"]
     assert prepared.document["migrations"] == []
-    assert office.placet("setup", "--json", env=bare).document["search_attributes"] == []
+    until(
+        lambda: office.placet("setup", "--json", env=bare).document["search_attributes"] == [],
+        "the attributes to be known",
+    )
     until(
         lambda: office.placet("expense", "-", stdin=text, env=bare).code == 0,
         "the namespace to take requests",
@@ -142,15 +186,16 @@ def test_a_database_is_migrated_where_something_says_which(
 
 def test_a_stack_is_brought_up_and_taken_down(tmp_path: Path, nowhere: dict[str, str]) -> None:
     home = tmp_path / "another"
-    process = start("starter.py", "up", "--home", str(home), "--json", env=nowhere)
-    assert process.stdout is not None
-    exports = json.loads(process.stdout.readline())
-    assert exports["PLACET_HOME"] == str(home)
-    assert "placet_app" in exports["PLACET_DATABASE_URL"]
-    stopped = run("down", "--home", home, "--json", env=nowhere)
-    assert stopped.document == {"stopped": True}
-    _, err = process.communicate(timeout=PATIENCE_SECONDS)
+    with started("starter.py", "up", "--home", str(home), "--json", env=nowhere) as process:
+        assert process.stdout is not None
+        exports = json.loads(process.stdout.readline())
+        assert exports["PLACET_HOME"] == str(home)
+        assert "placet_app" in exports["PLACET_DATABASE_URL"]
+        stopped = run("down", "--home", home, "--json", env=nowhere)
+        assert stopped.document == {"stopped": True}
+        _, err = process.communicate()
     assert process.returncode == 0, err
     assert "mails              wait, once approved: set PLACET_SMTP_URL" in err
     assert find_running(home) is None
     assert run("down", "--home", home, "--json", env=nowhere).document == {"stopped": False}
+    remove_what_is_outside(home)

@@ -3,7 +3,7 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-from placet.ledger import PostgresLedger
+from placet.ledger import PostgresLedger, open_pool
 from tests.conftest import Database
 from tests.ledger.stories import approved, opened, permit_issued, submitted
 
@@ -45,10 +45,11 @@ CHANGES = [
 ]
 
 
-@pytest.fixture
-async def written(ledger: PostgresLedger, database: Database) -> Database:
-    await ledger.append([submitted(), opened(), approved(), permit_issued()])
-    return database
+@pytest.fixture(scope="module")
+async def written(refusing_database: Database) -> Database:
+    async with open_pool(refusing_database.app_url) as pool:
+        await PostgresLedger(pool).append([submitted(), opened(), approved(), permit_issued()])
+    return refusing_database
 
 
 @pytest.mark.rule(number=11)

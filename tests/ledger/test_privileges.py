@@ -317,9 +317,9 @@ def test_the_roles_are_what_they_should_be(database: Database) -> None:
         "comment on table audit.event is 'mine'",
     ],
 )
-def test_the_application_may_not(database: Database, attempt: str) -> None:
+def test_the_application_may_not(refusing_database: Database, attempt: str) -> None:
     with (
-        psycopg.connect(database.app_url) as connection,
+        psycopg.connect(refusing_database.app_url) as connection,
         pytest.raises(psycopg.errors.InsufficientPrivilege),
     ):
         connection.execute(attempt)

@@ -8,6 +8,7 @@ import psycopg
 
 from placet.local import LocalStack, StackAddress, find_running
 from placet.local.orphans import start_mark
+from tests.support.places import temporary
 from tests.support.waiting import eventually
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -51,7 +52,7 @@ async def start_parent(home: Path) -> tuple[subprocess.Popen[bytes], StackAddres
     parent = subprocess.Popen(
         [sys.executable, "-m", "placet.local"],
         cwd=REPOSITORY,
-        env={"PLACET_HOME": str(home), "PATH": "/usr/bin:/bin"},
+        env={"PLACET_HOME": str(home), "PATH": "/usr/bin:/bin", **temporary()},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )

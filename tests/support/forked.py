@@ -2,6 +2,7 @@
 
 import gc
 
+import cel
 import pytest
 
 from placet.payments import pain001
@@ -27,7 +28,7 @@ RUN_BY_FORKS = (
     witnessing,
     erasing,
 )
-USED_BY_THEM = (pytest, *((each.workflow, each.door, each.effects) for each in PIPELINES))
+USED_BY_THEM = (cel, pytest, *((each.workflow, each.door, each.effects) for each in PIPELINES))
 
 pain001._schema()  # noqa: SLF001 - it is kept, and takes longer to read than to use
 
