@@ -53,7 +53,7 @@ seconds, 20 while an answer is awaited and 15 while something is sent; by the sy
 would be hours. What the connection string says about any of these wins."""
 
 _TESTED_SECONDS = 0.1
-"""How long a connection that was tested is taken for good; a server takes longer to restart."""
+"""How long a connection that was used or tested is taken for good; a restart takes longer."""
 
 _SESSION_SETTINGS = """
 select set_config('default_transaction_isolation', 'read committed', false),
@@ -130,8 +130,7 @@ async def open_pool(
     tested: WeakKeyDictionary[AsyncConnection[DictRow], float] = WeakKeyDictionary()
 
     async def check(connection: AsyncConnection[DictRow]) -> None:
-        # Under load a connection is taken again at once; a test each time would cost as much as a
-        # statement.
+        # Under load a connection is taken again at once; a test would cost as much as a statement.
         if time.monotonic() - tested.get(connection, -_TESTED_SECONDS) < _TESTED_SECONDS:
             return
         try:
@@ -142,6 +141,9 @@ async def open_pool(
             # wait longer after each.
             await pool.check()
             raise
+
+    async def used(connection: AsyncConnection[DictRow]) -> None:
+        tested[connection] = time.monotonic()
 
     async with _CancellablePool(
         conninfo.make_conninfo("", **(VANISHED | told)),
@@ -160,6 +162,7 @@ async def open_pool(
         reconnect_timeout=patience,
         configure=_configure,
         check=check,
+        reset=used,
         open=False,
     ) as pool:
         yield pool

@@ -4,6 +4,8 @@ import time
 
 import psycopg
 import pytest
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow
 from psycopg_pool import AsyncConnectionPool
 
 from placet.connections import eraser_url, sealer_url
@@ -49,6 +51,29 @@ async def test_while_postgres_is_down_everything_says_try_again(
             postgres.start()
     async with open_pool(database.app_url) as pool:
         assert len(await PostgresLedger(pool).append([opened()])) == 1
+
+
+async def test_a_connection_in_use_is_not_tested_each_time_it_is_taken(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tested: list[object] = []
+    check = AsyncConnectionPool.check_connection
+
+    async def counted(connection: AsyncConnection[DictRow]) -> None:
+        tested.append(connection)
+        await check(connection)
+
+    monkeypatch.setattr(AsyncConnectionPool, "check_connection", staticmethod(counted))
+    async with open_pool(database.app_url, max_size=1) as pool:
+        for _ in range(20):
+            async with pool.connection() as connection:
+                await connection.execute("select 1")
+        in_use = len(tested)
+        await asyncio.sleep(0.2)
+        async with pool.connection() as connection:
+            await connection.execute("select 1")
+    assert in_use <= 3
+    assert len(tested) > in_use, "one that lay idle is tested"
 
 
 async def test_whoever_waits_for_a_connection_can_be_cancelled_at_any_moment(
