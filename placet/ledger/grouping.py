@@ -67,6 +67,7 @@ class Grouping(Generic[Item, Result]):
         self._under_way = 0
         self._sending = 0
         self._tasks: set[asyncio.Task[None]] = set()
+        self._answering = asyncio.Lock()
 
     async def write(self, item: Item) -> Result:
         """Write an item together with whatever else is waiting.
@@ -139,10 +140,22 @@ class Grouping(Generic[Item, Result]):
             if not isinstance(error, Exception):
                 raise
         else:
+            await self._answer(group, results)
+
+    async def _answer(
+        self, group: Sequence[_Caller[Item, Result]], results: Sequence[Result]
+    ) -> None:
+        """Answer a group, and let its callers bring what they have next.
+
+        Two groups that end at the same moment are answered one after the other: so the next
+        statement of the first is on its way while that of the second is being made.
+        """
+        async with self._answering:
             for caller, result in zip(group, results, strict=True):
                 if not caller.answer.done():
                     caller.answer.set_result(result)
             self._free(group)
+            await asyncio.sleep(0)
 
     def _divide(self, group: Sequence[_Caller[Item, Result]]) -> None:
         """Write a group's halves for themselves, so that no other statement waits for them."""

@@ -15,6 +15,7 @@ from placet.ledger.grouping import (
     MOST_UNDER_WAY,
     Grouping,
 )
+from tests.support.waiting import eventually
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,30 @@ async def test_who_comes_alone_does_not_wait_for_anybody() -> None:
     book = Book()
     assert await grouping(book).write(item("one")) == "one"
     assert book.groups == [[item("one")]]
+
+
+async def test_groups_that_end_together_are_answered_one_after_the_other() -> None:
+    """While the next statement of the first is on its way, that of the second is made."""
+    book = Book(gate=asyncio.Event())
+    group = grouping(book)
+    told: list[str] = []
+
+    async def call(name: str) -> None:
+        await group.write(item(name))
+        told.append(f"{len(book.groups)} groups when {name} is answered")
+        await group.write(item(f"{name} again"))
+
+    assert book.gate is not None
+    calling = [asyncio.create_task(call(name)) for name in "abcd"]
+    await eventually(lambda: len(book.under_way) == 4, "two groups under way")
+    book.gate.set()
+    await asyncio.gather(*calling)
+    assert told == [
+        "2 groups when a is answered",
+        "2 groups when b is answered",
+        "3 groups when c is answered",
+        "3 groups when d is answered",
+    ]
 
 
 async def test_a_group_has_an_upper_limit_of_callers_and_of_events() -> None:
