@@ -1,8 +1,10 @@
-"""Measure appends to the ledger: `python -m bench.ledger [ROUNDS]`.
+"""Measure appends to the ledger: `python -m bench.ledger [ROUNDS [SLOWER]]`.
 
 In each round, on one Postgres with fsync on: a plain insert per commit on one connection, COPY into
 a table with the ledger's indexes, and appends of signed steps from 32 producers, in one process and
-in two. What counts is the ratio within a round; the figure of a day depends on the machine.
+in two. What counts is the ratio within a round; the figure of a day depends on the machine. On some
+machines a commit takes a fraction of a millisecond, on most disks one or several: with SLOWER,
+every commit takes so many milliseconds more.
 """
 
 import asyncio
@@ -164,8 +166,13 @@ def table(rounds: list[list[Measured]]) -> Table:
     return shown
 
 
-async def main(rounds: int) -> None:
-    """Start a Postgres, measure, print."""
+async def main(rounds: int, slower: float) -> None:
+    """Start a Postgres, measure, print.
+
+    Args:
+        rounds: How many.
+        slower: Milliseconds that each commit takes longer than on this disk.
+    """
     console = Console()
     with tempfile.TemporaryDirectory(prefix="placet-bench-") as folder:
         home = Path(folder)
@@ -179,6 +186,10 @@ async def main(rounds: int) -> None:
                     "(tree_size, root, note, frontier, cluster, after_xid, after_seq) "
                     "values (1, sha256(''), 'for the benchmark', sha256(''), 1, '1', 1)"
                 )
+            with psycopg.connect(url, autocommit=True) as connection:
+                connection.execute(f"alter system set commit_delay = {round(slower * 1_000)}")
+                connection.execute("alter system set commit_siblings = 0")
+                connection.execute("select pg_reload_conf()")
             found = await asyncio.to_thread(
                 measure, url, home / "keys", rounds, lambda line: console.print(line, style="dim")
             )
@@ -186,4 +197,5 @@ async def main(rounds: int) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(int(sys.argv[1]) if len(sys.argv) > 1 else ROUNDS))
+    told = [float(each) for each in sys.argv[1:]]
+    asyncio.run(main(int(told[0]) if told else ROUNDS, told[1] if len(told) > 1 else 0.0))
