@@ -9,13 +9,14 @@ from psycopg.rows import DictRow
 from psycopg_pool import AsyncConnectionPool
 
 from placet.connections import eraser_url, sealer_url
-from placet.db import translated_errors
+from placet.db import connections, translated_errors
 from placet.domain.errors import InvalidInputError, NotFoundError, UnavailableError
 from placet.ledger import Ledger, PostgresLedger, open_pool
 from placet.settings import Settings
 from tests.conftest import Database
 from tests.ledger.stories import opened, submitted
 from tests.support.postgres import Cluster
+from tests.support.waiting import eventually
 
 
 async def test_the_adapter_fits_its_port(ledger: PostgresLedger) -> None:
@@ -69,11 +70,11 @@ async def test_a_connection_in_use_is_not_tested_each_time_it_is_taken(
             async with pool.connection() as connection:
                 await connection.execute("select 1")
         in_use = len(tested)
-        await asyncio.sleep(0.2)
+        monkeypatch.setattr(connections, "_TESTED_SECONDS", 0.0)
         async with pool.connection() as connection:
             await connection.execute("select 1")
     assert in_use <= 3
-    assert len(tested) > in_use, "one that lay idle is tested"
+    assert len(tested) > in_use, "one that lay idle for longer is tested"
 
 
 async def test_whoever_waits_for_a_connection_can_be_cancelled_at_any_moment(
@@ -83,12 +84,12 @@ async def test_whoever_waits_for_a_connection_can_be_cancelled_at_any_moment(
 
         async def use_it() -> None:
             async with pool.connection():
-                await asyncio.sleep(3600)
+                await asyncio.Event().wait()
 
         for turns in range(20):
             held = await pool.getconn()
             waiting = asyncio.create_task(use_it())
-            await asyncio.sleep(0.01)
+            await eventually(lambda: bool(pool.get_stats()["requests_waiting"]), "it to wait")
             await pool.putconn(held)
             # The connection is on its way to whoever waits; each turn of the loop brings it nearer.
             for _ in range(turns):
