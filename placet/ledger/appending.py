@@ -130,7 +130,7 @@ class Appending:
     async def _append(self, batch: Batch) -> list[Receipt]:
         with translated_errors():
             async with self._pool.connection() as connection:
-                return await append(connection, self._signed(batch.events))
+                return await append(connection, self._encoder.signed(batch.events))
 
     async def _append_step(self, each: Step) -> WrittenStep:
         told = {
@@ -141,7 +141,9 @@ class Appending:
         }
         with translated_errors():
             async with self._pool.connection() as connection:
-                cursor = await connection.execute(sql.APPEND_STEP, told | self._signed(each.events))
+                cursor = await connection.execute(
+                    sql.APPEND_STEP, told | self._encoder.signed(each.events)
+                )
                 rows = await cursor.fetchall()
         known = rows[0]["known"]
         return WrittenStep(
@@ -160,9 +162,6 @@ class Appending:
                 "wrote it, or the key that keeps such steps was exchanged. Compare the ledger with "
                 "Temporal's history before you go on."
             ) from None
-
-    def _signed(self, events: Encoded) -> dict[str, Any]:
-        return {**events.columns, "signatures": self._encoder.sign(events.messages)}
 
     def _merged(self, items: Sequence[Batch] | Sequence[Step]) -> dict[str, Any]:
         """Put the columns of several callers one behind the other, and sign all together.

@@ -100,6 +100,10 @@ class Encoder:
         ]
         return Encoded(columns, messages)
 
+    def signed(self, encoded: Encoded) -> dict[str, Any]:
+        """Return the arguments of ``audit.append()`` for events that are appended alone."""
+        return {**encoded.columns, "signatures": self.sign(encoded.messages)}
+
     def sign(self, messages: Sequence[bytes]) -> list[bytes]:
         """Return a signature for each message, made together; none without a signer."""
         if self._signer is None:

@@ -57,7 +57,7 @@ class Grouping(Generic[Item, Result]):
 
         Args:
             together: Writes all of a group or nothing, and returns their results in order. It
-                refuses whatever it would have to wait for.
+                refuses an item whose stream somebody else is writing to.
             alone: Writes one that ``together`` has refused, or refuses it for good; it may wait.
         """
         self._together = together

@@ -39,8 +39,7 @@ class Session:
 
     async def _batch(self, events: Sequence[LedgerEvent]) -> dict[str, Any]:
         """Write events as ``audit.append()`` takes them, signed, with the newest checkpoint."""
-        encoded = await self._encoded(events)
-        return {**encoded.columns, "signatures": self._encoder.sign(encoded.messages)}
+        return self._encoder.signed(await self._encoded(events))
 
     async def _encoded(self, events: Sequence[LedgerEvent]) -> Encoded:
         """Write events, with the newest checkpoint, to be signed."""
