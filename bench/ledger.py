@@ -4,7 +4,8 @@ In each round, on one Postgres with fsync on: a plain insert per commit on one c
 a table with the ledger's indexes, and appends of signed steps from 32 producers, in one process and
 in two. What counts is the ratio within a round; the figure of a day depends on the machine. On some
 machines a commit takes a fraction of a millisecond, on most disks one or several: with SLOWER,
-every commit takes so many milliseconds more.
+every commit takes so many milliseconds more. The Postgres has files of its write-ahead log to use
+again, as one that has run for a while: making one takes longer than a commit may.
 """
 
 import asyncio
@@ -34,6 +35,8 @@ CASES = 2_000
 INSERTS = 3_000
 COPIED = 50_000
 BODY_BYTES = 675
+LOG_FILES = 60
+"""Files of the write-ahead log that are there before the first round, of 16 MB each."""
 
 WAYS = (
     "single insert, 1 connection",
@@ -166,6 +169,24 @@ def table(rounds: list[list[Measured]]) -> Table:
     return shown
 
 
+def prepare(url: str, slower: float) -> None:
+    """Let each commit take so many milliseconds more, and make files of the log to use again."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(f"alter system set commit_delay = {round(slower * 1_000)}")
+        connection.execute("alter system set commit_siblings = 0")
+        connection.execute("alter system set min_wal_size = '1GB'")
+        connection.execute("alter system set max_wal_size = '2GB'")
+        connection.execute("select pg_reload_conf()")
+        connection.execute("create table log_filled (file int)")
+        for file in range(LOG_FILES):
+            connection.execute("insert into log_filled values (%s)", [file])
+            connection.execute("select pg_switch_wal()")
+        # What the last checkpoint needs is kept; a second one sets it free.
+        for _ in range(2):
+            connection.execute("drop table if exists log_filled")
+            connection.execute("checkpoint")
+
+
 async def main(rounds: int, slower: float) -> None:
     """Start a Postgres, measure, print.
 
@@ -186,10 +207,7 @@ async def main(rounds: int, slower: float) -> None:
                     "(tree_size, root, note, frontier, cluster, after_xid, after_seq) "
                     "values (1, sha256(''), 'for the benchmark', sha256(''), 1, '1', 1)"
                 )
-            with psycopg.connect(url, autocommit=True) as connection:
-                connection.execute(f"alter system set commit_delay = {round(slower * 1_000)}")
-                connection.execute("alter system set commit_siblings = 0")
-                connection.execute("select pg_reload_conf()")
+            await asyncio.to_thread(prepare, url, slower)
             found = await asyncio.to_thread(
                 measure, url, home / "keys", rounds, lambda line: console.print(line, style="dim")
             )
