@@ -1,7 +1,7 @@
 """What events tell of a plan and of a stage's seats, so that a stranger can judge what follows.
 
 Whoever verifies an exported ledger has its events and nothing else: no database, no directory, no
-policy engine. ``placet.proof.rules`` reads what is written here.
+policy engine. ``placet.proof.rules.replay`` reads what is written here.
 """
 
 from pydantic import JsonValue

@@ -27,9 +27,9 @@ from .findings import Code, Finding, Findings, UnusableError, plural, shown
 from .lines import position_of
 from .note import MAX_NOTE_BYTES
 from .order import Order
-from .policies import Rulebook
 from .proofs import Paths, WholeTree
-from .rules import Replay
+from .rules.policies import Rulebook
+from .rules.replay import Replay
 from .trust import Trust
 
 CHUNK = 256

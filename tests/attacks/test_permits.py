@@ -16,7 +16,7 @@ from placet.domain.ledger_rows import PaymentEntry
 from placet.domain.orders import EffectOrder
 from placet.ledger import PostgresLedger
 from placet.payments.spool import Spool
-from placet.proof.breaches import Breach
+from placet.proof.rules.breaches import Breach
 from tests.conftest import Database
 from tests.ledger.raw import append_raw
 from tests.ledger.stories import OTHER_DIGEST, permit_consumed, permit_issued

@@ -14,7 +14,7 @@ from placet.domain.deciding import permit_id
 from placet.ledger import PostgresLedger
 from placet.local.binaries import PostgresPrograms
 from placet.proof.findings import Code
-from placet.proof.rules import Replay
+from placet.proof.rules.replay import Replay
 from placet.proof.trust import read_trust
 from placet.proof.verify import Report, verify
 from placet.sealing.directory import DirectoryPlace

@@ -14,8 +14,8 @@ from placet.attestation import Claims
 from placet.domain.message import UPDATE, Message, parse
 from placet.domain.review import Answer
 from placet.domain.vocabulary import Action, Kind, Refusal
-from placet.proof.breaches import Breach
 from placet.proof.findings import Code
+from placet.proof.rules.breaches import Breach
 from tests.docs.markdown import (
     REPOSITORY,
     anchors,

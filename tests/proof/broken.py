@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from placet.domain.vocabulary import Kind
-from placet.proof.breaches import Breach
+from placet.proof.rules.breaches import Breach
 from tests.proof.mutations import (
     Body,
     Mutation,

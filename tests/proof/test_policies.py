@@ -10,8 +10,8 @@ from placet.domain.plan import PersonRef, Plan, Selector
 from placet.domain.planning import plan
 from placet.domain.telling import rules_told
 from placet.policy.loader import LoadedPolicy, load_policies
-from placet.proof.breaches import Breach
-from placet.proof.policies import rules_of
+from placet.proof.rules.breaches import Breach
+from placet.proof.rules.policies import rules_of
 from placet.proof.trust import Trust
 from placet.proof.verify import verify
 from tests.policy.example import SHIPPED

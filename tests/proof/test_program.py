@@ -53,8 +53,6 @@ def alone(tmp_path: Path) -> Alone:
     (tmp_path / "empty").mkdir()
     source = Path(placet.proof.__file__).parent
     shutil.copytree(source, tmp_path / "empty" / "proof", ignore=shutil.ignore_patterns("__*__"))
-    for name in ("__init__.py", "__main__.py"):
-        shutil.copy(source / name, tmp_path / "empty" / "proof")
 
     def run(*arguments: object) -> subprocess.CompletedProcess[str]:
         return subprocess.run(  # noqa: S603 - this interpreter

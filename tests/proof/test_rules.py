@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from placet.domain.ledger import LedgerEvent
 from placet.domain.vocabulary import Kind
-from placet.proof.breaches import Breach
-from placet.proof.rules import Replay
+from placet.proof.rules.breaches import Breach
+from placet.proof.rules.replay import Replay
 from tests.proof.broken import BROKEN
 from tests.proof.recorded import recorded_stories
 from tests.proof.told import TOLD

@@ -6,7 +6,7 @@ from itertools import product
 from hypothesis import given
 from hypothesis import strategies as st
 
-from placet.proof.seats import Seat, can_fill
+from placet.proof.rules.seats import Seat, can_fill
 
 SEATS: list[Seat] = [(group, holder) for group in "ab" for holder in "xyz"]
 

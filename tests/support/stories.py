@@ -13,7 +13,7 @@ from placet.domain.plan import utc
 from placet.domain.record import Record
 from placet.domain.vocabulary import EffectState, Kind, Status
 from placet.proof.findings import Finding
-from placet.proof.rules import Replay
+from placet.proof.rules.replay import Replay
 
 ORIGIN = Origin(
     namespace="default", workflow_id="expense-1", first_run_id="r1", run_id="r1", task_queue="q"

@@ -1,7 +1,7 @@
 """What must hold of stages and their timers: when one opens, what it waits for, how it passes."""
 
+from ..findings import shown
 from .breaches import Breach, MisplacedError, Problems
-from .findings import shown
 from .reviews import leave, open_table, seated
 from .seats import Table
 from .story import PENDING, Seen, Story

@@ -11,9 +11,9 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from ..bundle import MAX_SMALL_FILE, Bundle
+from ..findings import Finding, UnusableError, shown
 from .breaches import Breach
-from .bundle import MAX_SMALL_FILE, Bundle
-from .findings import Finding, UnusableError, shown
 
 _PLANNED = "system:request:planned"
 _SPAN = re.compile(r"(?:([0-9]{1,9})d)?(?:([0-9]{1,9})h)?(?:([0-9]{1,9})m)?")

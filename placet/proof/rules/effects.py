@@ -3,8 +3,8 @@
 import hashlib
 from sys import intern
 
+from ..findings import shown
 from .breaches import Breach, Problems
-from .findings import shown
 from .reviews import ADMINISTRATOR
 from .story import Seen, Story
 from .values import instant

@@ -2,8 +2,8 @@
 
 from sys import intern
 
+from ..findings import shown
 from .breaches import Breach, Problems
-from .findings import shown
 from .reviews import edits, leave, one_round_more, proven
 from .story import CHANGES_REQUESTED, PENDING, Seen, Story
 from .values import instant, whole

@@ -13,9 +13,9 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from ..findings import Finding, shown
 from . import effects, requests, reviews, stages
 from .breaches import Breach, MisplacedError, Problems
-from .findings import Finding, shown
 from .keeping import STREAMS, Keeping
 from .story import Seen, Story
 

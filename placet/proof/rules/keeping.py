@@ -6,8 +6,8 @@ is pruned, has a stream of its own.
 
 from typing import Any
 
+from ..findings import shown
 from .breaches import Breach, Problems
-from .findings import shown
 
 STREAMS = {
     "person:hold:placed": "hold:",

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from typing import Any
 
+from ..findings import shown
 from .breaches import Breach, MisplacedError, Problems
-from .findings import shown
 from .seats import Table, Vote
 from .story import CHANGES_REQUESTED, PENDING, Seen, Story
 from .values import whole
