@@ -210,6 +210,10 @@ _TOLD: dict[str, Callable[[_Told], str]] = {
     Kind.HOLD_RELEASED: lambda t: (
         f"{t.who} released the legal hold on {t.data('on')} {t.data('target')}{t.because}"
     ),
+    Kind.LOSS_ACCEPTED: lambda t: (
+        f"{t.who} accepted that {t.data('place')} has lost the checkpoints up to "
+        f"{t.data('held')} events{t.because}"
+    ),
     Kind.PARTITION_PRUNED: lambda t: (
         f"the bodies of {t.data('count')} events before {t.data('before')} were pruned{t.because}"
     ),

@@ -8,10 +8,11 @@ from placet.cli import world
 from placet.cli.codes import Code
 from placet.cli.console import as_json, out, pairs, say, table
 from placet.cli.times import instant
-from placet.connections import database_url, sealer_url
+from placet.connections import database_url, open_ledger, sealer_url
 from placet.db import open_pool
 from placet.domain.errors import NotFoundError
 from placet.domain.plurals import plural
+from placet.holding import Told
 from placet.logging import configure
 from placet.sealing.accepting import accept_loss
 from placet.sealing.archive import Archive
@@ -85,10 +86,11 @@ async def accept(name: str, *, reason: str, who: str, json: bool) -> int:
     if name not in listed.specs:
         raise NotFoundError(f"there is no place {name}; there are: {', '.join(listed.specs)}")
     person = world.person(settings, who)
-    async with open_pool(sealer_url(settings)) as pool:
+    told = Told(person, reason, world.now())
+    async with open_ledger(settings) as ledger, open_pool(sealer_url(settings)) as pool:
         archive = Archive(pool)
         place = open_place(name, listed.specs[name], listed, archive, os.environ)
-        held = await accept_loss(archive, place, person.id, reason)
+        held = await accept_loss(ledger, archive, place, told)
     if json:
         as_json({"place": name, "held": held})
     else:

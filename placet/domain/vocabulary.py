@@ -56,6 +56,7 @@ class Kind(StrEnum):
     SUBJECT_ERASED = "system:subject:erased"
     HOLD_PLACED = "person:hold:placed"
     HOLD_RELEASED = "person:hold:released"
+    LOSS_ACCEPTED = "person:loss:accepted"
     PARTITION_PRUNED = "system:partition:pruned"
 
 

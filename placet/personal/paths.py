@@ -99,6 +99,7 @@ PLAIN: Mapping[str, frozenset[str]] = {
     ),
     Kind.HOLD_PLACED: _HOLD,
     Kind.HOLD_RELEASED: _HOLD,
+    Kind.LOSS_ACCEPTED: frozenset({"place", "held", "found"}),
     Kind.PARTITION_PRUNED: frozenset(
         {"from_seq", "to_seq", "first_position", "last_position", "count", "before", "partition"}
     ),

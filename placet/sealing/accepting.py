@@ -1,18 +1,28 @@
 """Somebody says that what a place of checkpoints has lost is gone for good, and why."""
 
-from placet.domain.errors import ConflictError, InvalidInputError, NotFoundError
+from pydantic import JsonValue
+
+from placet.domain.errors import ConflictError, NotFoundError
+from placet.domain.ledger import LedgerEvent
+from placet.domain.plan import utc
+from placet.domain.vocabulary import Kind
+from placet.holding import Told, program_event
+from placet.ports import Ledger
 from placet.sealing.archive import Archive
 from placet.sealing.places import Place, agreed_size
 
 
-async def accept_loss(archive: Archive, place: Place, who: str, reason: str) -> int:
+async def accept_loss(ledger: Ledger, archive: Archive, place: Place, told: Told) -> int:
     """Let checkpoints be brought again to a place that lacks what it held.
 
+    That is an event of the ledger first, so an auditor reads of it. Killed in between, the place
+    stays as it was: whoever repeats it says so a second time.
+
     Args:
+        ledger: Where it is recorded.
         archive: Opened as ``placet_app_sealer``.
         place: The place.
-        who: Who says so, by their id.
-        reason: Why.
+        told: Who says so, and why.
 
     Returns:
         The size of the checkpoint up to which the place held them.
@@ -23,15 +33,22 @@ async def accept_loss(archive: Archive, place: Place, who: str, reason: str) -> 
         InvalidInputError: No reason is given.
         UnavailableError: The place or the database does not answer.
     """
-    if not reason.strip():
-        raise InvalidInputError("say why: --reason TEXT; people will read it")
     held = await archive.held_by(place.name)
     if not held:
         raise NotFoundError(
             f"{place.name} is not known to have held a checkpoint, so nothing of it is missed"
         )
-    told = await place.newest()
-    found = await agreed_size(place.name, told, archive) if told else 0
+    newest = await place.newest()
+    found = await agreed_size(place.name, newest, archive) if newest else 0
     if found >= held:
         raise ConflictError(f"{place.name} holds what it held; there is nothing to accept")
-    return await archive.accept_loss(place.name, who, reason)
+    event = loss_accepted(place.name, held, found, told)
+    await ledger.append([event])
+    return await archive.accept_loss(event.event_id)
+
+
+def loss_accepted(place: str, held: int, found: int, told: Told) -> LedgerEvent:
+    """Return the event that a place held checkpoints up to one size, and now up to another."""
+    data: dict[str, JsonValue] = {"place": place, "held": held, "found": found}
+    key = f"{held} {utc(told.now)}"
+    return program_event(Kind.LOSS_ACCEPTED, f"place:{place}", data, told, key)

@@ -102,14 +102,13 @@ class Archive:
         """Remember that a place holds the checkpoint of ``size``; a smaller one changes nothing."""
         await self._write(sql.NOTE_PLACE, {"name": place, "size": size})
 
-    async def accept_loss(self, place: str, who: str, reason: str) -> int:
-        """Forget how far a place had come, and return it; who says so is kept.
+    async def accept_loss(self, event_id: str) -> int:
+        """Forget how far a place had come that an event (its id in hex) tells of, and return it.
 
         Raises:
-            NotFoundError: Nothing is known of the place.
+            NotFoundError: There is no such event, or the place has not lost what it says.
         """
-        values = {"name": place, "who": who, "reason": reason}
-        row = await self._one(sql.ACCEPT_LOSS, values)
+        row = await self._one(sql.ACCEPT_LOSS, {"event_id": bytes.fromhex(event_id)})
         return int(row["size"]) if row else 0
 
     async def stamped_by(self, authority: str) -> tuple[int, datetime] | None:

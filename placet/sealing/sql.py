@@ -120,7 +120,7 @@ PLACE_HELD = "select tree_size from audit.place where name = %(name)s"
 
 NOTE_PLACE = "select audit.note_place(%(name)s, %(size)s)"
 
-ACCEPT_LOSS = "select audit.accept_loss(%(name)s, %(who)s, %(reason)s) as size"
+ACCEPT_LOSS = "select audit.accept_loss(%(event_id)s) as size"
 
 KEEP_COSIGNATURE = """
 insert into audit.cosignature (tree_size, key, line) values (%(size)s, %(key)s, %(line)s)

@@ -4,19 +4,23 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-import psycopg
 import pytest
 
 from placet.cli.run import run
+from placet.cli.world import now
 from placet.connections import app_url, open_ledger
-from placet.db import SEALER_ROLE, migrate
+from placet.db import SEALER_ROLE, migrate, open_pool
 from placet.domain.deciding import permit_id
+from placet.domain.people import Person
+from placet.holding import Told
 from placet.ledger import PostgresLedger
 from placet.local.binaries import PostgresPrograms
 from placet.proof.findings import Code
 from placet.proof.rules.replay import Replay
 from placet.proof.trust import read_trust
 from placet.proof.verify import Report, verify
+from placet.sealing.accepting import accept_loss
+from placet.sealing.archive import Archive
 from placet.sealing.directory import DirectoryPlace
 from placet.sealing.errors import AlarmError, SealingRefusedError
 from placet.sealing.keys import open_log_keys
@@ -57,6 +61,15 @@ class Service(NamedTuple):
             for name in stories:
                 await _tell(ledger, name)
         await self.sealer().once()
+
+    async def accept_loss(self, told: Told) -> None:
+        """Say that what its directory of checkpoints has lost is gone for good."""
+        place = DirectoryPlace("shelf", self.checkpoints)
+        async with (
+            open_ledger(self._own_settings()) as ledger,
+            open_pool(app_url(self.admin_url, SEALER_ROLE)) as pool,
+        ):
+            await accept_loss(ledger, Archive(pool), place, told)
 
     def verified(self, bundle: str, monkeypatch: pytest.MonkeyPatch, held: str = "") -> Report:
         """Export all of it as whoever runs it does, and verify it as an auditor does."""
@@ -214,8 +227,13 @@ async def test_an_old_backup_that_somebody_went_on_with_is_found_as_a_fork(
     forgetful = there._replace(checkpoints=tmp_path / "a-place-that-remembers-nothing")
     with pytest.raises(AlarmError, match="shelf held checkpoints of up to 14 events"):
         await forgetful.tell("expense-4")
-    with psycopg.connect(there.admin_url) as forger:
-        forger.execute("select audit.accept_loss('shelf', 'mallory', 'Nothing to see here')")
+    await forgetful.accept_loss(
+        Told(
+            Person(id="mallory", name="Mallory", addresses=("m@example.com",)),
+            "It is nothing",
+            now(),
+        )
+    )
     await forgetful.tell("expense-5")
 
     assert not forgetful.verified("alone", monkeypatch).findings.counts

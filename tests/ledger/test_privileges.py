@@ -181,7 +181,7 @@ EXPECTED = {
         "relation audit.place SELECT",
         "relation audit.place_loss SELECT",
         "function audit.note_place(text,bigint) EXECUTE",
-        "function audit.accept_loss(text,text,text) EXECUTE",
+        "function audit.accept_loss(bytea) EXECUTE",
         "column audit.sealed.position INSERT",
         "column audit.sealed.seq INSERT",
         "column audit.cosignature.tree_size INSERT",

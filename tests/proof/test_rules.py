@@ -30,6 +30,7 @@ NOT_RECORDED = {
     Kind.SUBJECT_ERASED,
     Kind.HOLD_PLACED,
     Kind.HOLD_RELEASED,
+    Kind.LOSS_ACCEPTED,
     Kind.PARTITION_PRUNED,
 }
 
@@ -99,6 +100,21 @@ def test_a_hold_is_released_by_somebody_else_and_once(
     assert Breach.HOLD_UNFOUNDED in {finding.code for finding in again}
     (unread,) = replay.see(4, "hold:2", 1, released, 0, {})
     assert unread.code is Breach.STORY_UNREADABLE
+
+
+@pytest.mark.parametrize(
+    ("stream", "service", "found"),
+    [
+        ("place:shelf", PROGRAM, []),
+        ("hold:1", PROGRAM, [Breach.WRITER_OTHER]),
+        ("place:shelf", {"workflow_id": "w"}, [Breach.WRITER_OTHER]),
+    ],
+)
+def test_a_loss_is_accepted_by_the_command_line_alone(
+    stream: str, service: Any, found: list[Breach]
+) -> None:
+    told = Replay().see(0, stream, 1, "person:loss:accepted", 0, _held("ann", service))
+    assert [finding.code for finding in told] == found
 
 
 def test_somebody_is_erased_between_the_permit_and_the_end() -> None:

@@ -7,9 +7,13 @@ from typing import NamedTuple
 
 import psycopg
 
+from placet.cli.world import now
 from placet.connections import app_url
 from placet.db.runner import SEALER_ROLE
+from placet.domain.people import Person
+from placet.holding import Told
 from placet.proof.note import is_signed, parse_checkpoint, parse_note
+from placet.sealing.accepting import loss_accepted
 from placet.sealing.directory import DirectoryPlace
 from placet.sealing.keys import LogKeys, open_log_keys
 from placet.sealing.places import Place, Publisher
@@ -19,6 +23,9 @@ from tests.ledger.stories import event
 from tests.support.waiting import eventually
 
 ORIGIN = "tests.example/ledger"
+HEIDI = Told(
+    Person(id="heidi", name="Heidi", addresses=("heidi@example.com",)), "The disk died", now()
+)
 PACE = Pace(seconds=0.05, batch=50, patience=10.0)
 
 _LEAVES = """
@@ -66,6 +73,18 @@ class SealedLedger(NamedTuple):
         with psycopg.connect(self.admin_url, autocommit=True) as connection:
             for _ in range(count):
                 append_raw(connection, [event(request=request)])
+
+    def accept_loss(self, place: str) -> None:
+        """Accept what a place has lost, with the event that says so."""
+        with psycopg.connect(self.admin_url, autocommit=True) as connection:
+            row = connection.execute(
+                "select tree_size from audit.place where name = %s", [place]
+            ).fetchone()
+            assert row is not None
+            told = loss_accepted(place, row[0], 0, HEIDI)
+            append_raw(connection, [told])
+        with psycopg.connect(self.url) as connection:
+            connection.execute("select audit.accept_loss(%s)", [bytes.fromhex(told.event_id)])
 
     def places(self) -> list[tuple[int, int, bytes, str, int]]:
         """Return position, number, leaf, stream and number in it of each sealed event, in order."""

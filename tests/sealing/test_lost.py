@@ -11,12 +11,16 @@ from structlog.testing import capture_logs
 from placet.cli.codes import Code
 from placet.cli.run import run
 from placet.domain.errors import UnavailableError
+from placet.domain.ledger import LedgerEvent
 from placet.proof.note import parse_checkpoint
 from placet.sealing import places
+from placet.sealing.accepting import loss_accepted
 from placet.sealing.backlog import Backlog
 from placet.sealing.directory import DirectoryPlace, note_name
 from placet.sealing.errors import AlarmError, SealingRefusedError
-from tests.sealing.sealed import SealedLedger
+from tests.ledger.raw import append_raw
+from tests.ledger.stories import event
+from tests.sealing.sealed import HEIDI, SealedLedger
 from tests.sealing.test_command import environment
 from tests.sealing.test_refused import tampering
 from tests.sealing.test_sealing import running
@@ -57,11 +61,6 @@ def held(ledger: SealedLedger) -> dict[str, int]:
         return dict(connection.execute("select name, tree_size from audit.place").fetchall())
 
 
-def accept(ledger: SealedLedger, name: str = "shelf") -> None:
-    with psycopg.connect(ledger.url) as connection:
-        connection.execute("select audit.accept_loss(%s, 'heidi', 'The disk died')", [name])
-
-
 def _emptied(folder: Path) -> None:
     for path in folder.iterdir():
         path.unlink()
@@ -99,11 +98,11 @@ async def test_a_place_that_lacks_what_it_held_gets_nothing_until_somebody_says_
     assert (await newest(cellar), await newest(shelf)) == (6, before)
     assert sealed_ledger.size() == 6
 
-    accept(sealed_ledger)
-    assert await sealed_ledger.sealer(*shelves).once() == 0
-    assert await newest(shelf) == 6
-    assert held(sealed_ledger) == {"shelf": 6, "cellar": 6}
-    sealed_ledger.assert_whole(sealed=6)
+    sealed_ledger.accept_loss("shelf")
+    assert await sealed_ledger.sealer(*shelves).once() == 1
+    assert await newest(shelf) == 7
+    assert held(sealed_ledger) == {"shelf": 7, "cellar": 7}
+    sealed_ledger.assert_whole(sealed=7)
 
 
 @pytest.mark.rule(number=11)
@@ -162,10 +161,11 @@ async def test_a_place_that_is_emptied_under_a_running_sealer_is_noticed(
         sealed_ledger.append(1)
         await eventually(lambda: held(sealed_ledger)["cellar"] == 4, "the other place to have it")
         assert await newest(shelf) == 0
-        accept(sealed_ledger)
-        await eventually(lambda: held(sealed_ledger).get("shelf") == 4, "it to be brought again")
+        sealed_ledger.accept_loss("shelf")
+        await eventually(lambda: held(sealed_ledger).get("shelf") == 5, "it to be brought again")
         await eventually(lambda: watch.places["shelf"] is False, "the end of the alarm")
-    assert (await newest(cellar), await newest(shelf)) == (4, 4)
+        await eventually(lambda: held(sealed_ledger)["cellar"] == 5, "the other to have it too")
+    assert (await newest(cellar), await newest(shelf)) == (5, 5)
 
 
 @pytest.mark.rule(number=11)
@@ -233,10 +233,59 @@ async def test_what_is_known_of_a_place_only_grows(sealed_ledger: SealedLedger) 
         ):
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 connection.execute(attempt)
-        with pytest.raises(psycopg.Error, match="Say who accepts it and why"):
-            connection.execute("select audit.accept_loss('shelf', 'heidi', '')")
-        with pytest.raises(psycopg.Error, match="Nothing is known of what attic held"):
-            connection.execute("select audit.accept_loss('attic', 'heidi', 'Gone')")
+    assert held(sealed_ledger) == {"shelf": 4}
+
+
+@pytest.mark.rule(number=11)
+async def test_an_event_accepts_exactly_the_loss_that_it_tells_of_and_once(
+    sealed_ledger: SealedLedger,
+) -> None:
+    sealed_ledger.append(3)
+    await sealed_ledger.sealer().once()
+    told = {
+        name: loss_accepted(*name, 0, HEIDI) for name in (("shelf", 2), ("attic", 3), ("shelf", 3))
+    }
+    with psycopg.connect(sealed_ledger.admin_url, autocommit=True) as connection:
+        append_raw(connection, [*told.values(), other := event()])
+
+    def accepting(one: LedgerEvent) -> int:
+        with psycopg.connect(sealed_ledger.url) as connection:
+            row = connection.execute(
+                "select audit.accept_loss(%s)", [bytes.fromhex(one.event_id)]
+            ).fetchone()
+            assert row is not None
+            return int(row[0])
+
+    for refused in (("shelf", 2), ("attic", 3)):
+        with pytest.raises(psycopg.Error, match="is not what was accepted: see"):
+            accepting(told[refused])
+    with pytest.raises(psycopg.Error, match="No event accepts a loss under this id"):
+        accepting(other)
+    assert held(sealed_ledger) == {"shelf": 3}
+
+    assert accepting(told["shelf", 3]) == 3
+    assert held(sealed_ledger) == {}
+    # The same again, of whoever was killed before the answer came.
+    with psycopg.connect(sealed_ledger.url) as connection:
+        connection.execute("select audit.note_place('shelf', 3)")
+    assert accepting(told["shelf", 3]) == 3
+    assert held(sealed_ledger) == {"shelf": 3}
+
+
+@pytest.mark.rule(number=11)
+async def test_an_event_from_before_a_place_had_its_checkpoint_accepts_no_loss_of_it(
+    sealed_ledger: SealedLedger,
+) -> None:
+    early = loss_accepted("shelf", 4, 0, HEIDI)
+    sealed_ledger.append(3)
+    with psycopg.connect(sealed_ledger.admin_url, autocommit=True) as connection:
+        append_raw(connection, [early])
+    await sealed_ledger.sealer().once()
+    with (
+        psycopg.connect(sealed_ledger.url) as connection,
+        pytest.raises(psycopg.Error, match="is not what was accepted"),
+    ):
+        connection.execute("select audit.accept_loss(%s)", [bytes.fromhex(early.event_id)])
     assert held(sealed_ledger) == {"shelf": 4}
 
 
@@ -271,8 +320,11 @@ def test_the_status_tells_of_a_loss_until_it_is_accepted_and_then_keeps_who_did(
     assert run(told) == Code.OK
     assert run(["audit", "seal", "--once"]) == Code.OK
     assert run(["audit", "status"]) == Code.OK
-    with psycopg.connect(here.admin_url) as connection:
-        rows = connection.execute(
-            "select name, tree_size, accepted_by, reason from audit.place_loss"
-        ).fetchall()
-    assert rows == [("shelf", 2, "heidi", "The disk died")]
+    capsys.readouterr()
+    assert run(["audit", "seal", "--once"]) == Code.OK
+    bundle = here.folder / "bundle"
+    assert run(["audit", "export", "--request", "place:shelf", "--out", str(bundle)]) == Code.OK
+    (line,) = (bundle / "events.jsonl").read_text().splitlines()
+    told = json.loads(json.loads(line)["body"])
+    assert (told["kind"], told["actor"]["id"]) == ("person:loss:accepted", "heidi")
+    assert told["data"] == {"place": "shelf", "held": 2, "found": 0}

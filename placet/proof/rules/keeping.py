@@ -1,7 +1,7 @@
-"""What must hold of what is done to the ledger itself: legal holds, and bodies that are pruned.
+"""What must hold of what is done to the ledger itself: holds, pruning, and losses of checkpoints.
 
-These events are written by the command line and belong to no request; each hold, and each part that
-is pruned, has a stream of its own.
+These events are written by the command line and belong to no request; each hold, each part that is
+pruned, and each place outside has a stream of its own.
 """
 
 from typing import Any
@@ -12,6 +12,7 @@ from .breaches import Breach, Problems
 STREAMS = {
     "person:hold:placed": "hold:",
     "person:hold:released": "hold:",
+    "person:loss:accepted": "place:",
     "system:partition:pruned": "retention:",
 }
 """The kinds, and how their streams begin."""
