@@ -126,7 +126,7 @@ async def show_case(request_id: str, *, events: bool, json: bool) -> int:
         return 0
     _show_state(row, waiting, live)
     show_content(content)
-    show_plan(plan)
+    show_plan(row.pipeline, plan)
     if proposed is not None:
         show_proposal(row, proposed, content, change)
     _show_reviews(reviews)

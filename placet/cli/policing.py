@@ -112,7 +112,7 @@ async def explain_request(file: str, *, pipeline: str | None, json: bool) -> int
             }
         )
     else:
-        out(explain(plan, openings, time_zone=people.time_zone).rstrip("\n"))
+        out(explain(kind.name, plan, openings, time_zone=people.time_zone).rstrip("\n"))
     return Code.OK
 
 

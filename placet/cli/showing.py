@@ -6,8 +6,8 @@ from typing import Any
 from placet.cli.console import out, safe
 from placet.domain.finding import found_text
 from placet.domain.ledger_rows import RequestRow
+from placet.domain.scope import scope_sentences
 from placet.planned import PlanFacts, Proposed
-from placet.policy.explain import scope_lines
 from placet.registry import pipeline_named
 from placet.told import told_pairs
 
@@ -20,7 +20,7 @@ def show_content(content: Any) -> None:
             out(f"  {safe(each)}")
 
 
-def show_plan(plan: PlanFacts) -> None:
+def show_plan(pipeline: str, plan: PlanFacts) -> None:
     """Print what the checks found and what the effect will touch, where there is any of it."""
     if plan.findings:
         out(f"\n{found_text(plan.found).capitalize()}")
@@ -28,7 +28,7 @@ def show_plan(plan: PlanFacts) -> None:
             out(f"  {safe(f'{finding.where}: {finding.message} ({finding.kind})')}")
     if plan.scope:
         out("\nIt will touch")
-        for each in scope_lines(plan.scope):
+        for each in scope_sentences(pipeline, plan.scope):
             out(f"  {safe(each)}")
 
 

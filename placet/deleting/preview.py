@@ -7,7 +7,7 @@ from string import Template
 
 from placet.content.page import security
 from placet.domain.catalogue import Entry
-from placet.domain.deletion import DeleteRequest, Mode, Scope, rows_text, title_of
+from placet.domain.deletion import DeleteRequest, Scope, rows_text, title_of
 from placet.domain.filters import words
 from placet.domain.finding import Finding
 from placet.domain.plurals import plural
@@ -90,35 +90,15 @@ def _head(subject: Subject) -> Iterator[tuple[str, str]]:
     yield "Table", f"{dataset.table} of {scope.source}"
     yield "Which rows", words(request.filters)
     yield "Always", words(dataset.rows) if dataset.rows else ""
-    yield "How many", f"{scope.rows:,} of {rows_text(scope.total)} ({_percent(scope)})"
-    yield "How", how(scope)
-    yield (
-        "When it runs",
-        (
-            f"only rows that fit then too are touched; if the selection has changed by more than "
-            f"{scope.tolerance:g}%, nothing is, and people are asked again"
-        ),
-    )
+    yield "How many", f"{scope.rows:,} of {rows_text(scope.total)} ({scope.percent})"
+    yield "How", scope.how
+    yield "When it runs", scope.when_it_runs
     yield "Why", request.reason
     yield "Asked by", request.requester
     yield "Reference", request.reference or ""
     yield "Case", subject.case or ""
     yield "Digest of the selection", scope.selection
     yield "Digest to approve", subject.digest
-
-
-def how(scope: Scope) -> str:
-    """Say how rows are deleted, and until when that can be stopped or undone."""
-    if scope.mode is Mode.HARD:
-        if scope.grace is None:
-            return "for good, as soon as it is approved"
-        return f"for good, {scope.grace} after the approval; until then it can be withdrawn"
-    end = "then the rows are deleted for good" if scope.purge else "the marks then stay for good"
-    return f"marked as deleted; for {scope.undo} that can be undone, {end}"
-
-
-def _percent(scope: Scope) -> str:
-    return "all of them" if scope.rows == scope.total else f"{100 * scope.rows / scope.total:.1f}%"
 
 
 def _findings(subject: Subject) -> str:

@@ -164,6 +164,29 @@ class Scope(Stored):
         """Return how much of the data set it is, in whole percent; at least 1."""
         return max(1, 100 * self.rows // self.total)
 
+    @property
+    def percent(self) -> str:
+        """Say how much of the data set it is, such as ``17.5%``."""
+        return "all of them" if self.everything else f"{100 * self.rows / self.total:.1f}%"
+
+    @property
+    def how(self) -> str:
+        """Say how rows are deleted, and until when that can be stopped or undone."""
+        if self.mode is Mode.HARD:
+            if self.grace is None:
+                return "for good, as soon as it is approved"
+            return f"for good, {self.grace} after the approval; until then it can be withdrawn"
+        end = "then the rows are deleted for good" if self.purge else "the marks then stay for good"
+        return f"marked as deleted; for {self.undo} that can be undone, {end}"
+
+    @property
+    def when_it_runs(self) -> str:
+        """Say what is left alone when other rows are there by then."""
+        return (
+            "only rows that fit then too are touched; if the selection has changed by more than "
+            f"{self.tolerance:g}%, nothing is, and people are asked again"
+        )
+
     def to_plan(self) -> dict[str, JsonValue]:
         """Return it as ``Plan.scope`` carries it; ``Scope.model_validate`` reads it back."""
         return self.model_dump(mode="json", exclude_none=True)

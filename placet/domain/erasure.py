@@ -99,6 +99,22 @@ class Concern(Stored):
         }
 
 
+class Scope(Stored):
+    """What an erasure will touch, as far as people are told.
+
+    Attributes:
+        subject: Whom it is about.
+        events: In how many events something is said about them.
+        files: How many stored contents belong to requests of theirs.
+        stays: What stays, and why it may.
+    """
+
+    subject: str
+    events: int
+    files: int
+    stays: tuple[str, ...]
+
+
 class Stays(Stored):
     """Something that is not erased, and why it may stay."""
 

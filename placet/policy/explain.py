@@ -1,10 +1,8 @@
 """Say in plain words what a plan means: the route and why, who decides, and when time does."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
-
-from pydantic import JsonValue
 
 from placet.domain.calendar import Span
 from placet.domain.plan import (
@@ -18,6 +16,7 @@ from placet.domain.plan import (
     StagePlan,
     TakeOver,
 )
+from placet.domain.scope import scope_sentences
 
 _DAY = 24 * 60
 _ENDS = {
@@ -35,38 +34,26 @@ _EDITS = {
 }
 
 
-def scope_lines(scope: Mapping[str, JsonValue]) -> Iterator[str]:
-    """Yield what an effect will touch, a line for each of its parts."""
-    for name, value in scope.items():
-        if isinstance(value, dict):
-            yield f"{name}: {', '.join(f'{key} {part}' for key, part in value.items())}"
-        elif isinstance(value, list):
-            yield f"{name}: {', '.join(map(str, value)) or 'none'}"
-        elif isinstance(value, bool):
-            yield f"{name}: {'yes' if value else 'no'}"
-        elif value is not None:
-            yield f"{name}: {value}"
-
-
-def explain(plan: Plan, openings: Sequence[Opening], *, time_zone: str) -> str:
+def explain(pipeline: str, plan: Plan, openings: Sequence[Opening], *, time_zone: str) -> str:
     """Return ``plan`` as text for people.
 
     Args:
+        pipeline: Whose request it is.
         plan: The plan.
         openings: Of its stages, in order; a later stage's as it would be if it opened now.
         time_zone: In which instants are shown.
     """
-    return "\n".join(_lines(plan, openings, ZoneInfo(time_zone))) + "\n"
+    return "\n".join(_lines(pipeline, plan, openings, ZoneInfo(time_zone))) + "\n"
 
 
-def _lines(plan: Plan, openings: Sequence[Opening], zone: ZoneInfo) -> Iterator[str]:
+def _lines(pipeline: str, plan: Plan, openings: Sequence[Opening], zone: ZoneInfo) -> Iterator[str]:
     about = f", {plan.amount}" if plan.amount else ""
     yield f"{plan.title}{about}"
     yield f"  asked by  {_person(plan.requester)}"
     yield f"  policy    {plan.policy.id} version {plan.policy.version} ({plan.policy.digest[:12]})"
     yield f"  route     {plan.route}"
     yield f"  because   {plan.why}"
-    yield from _effect(plan, zone)
+    yield from _effect(pipeline, plan, zone)
     for finding in plan.findings:
         yield f"  found     {finding.where}: {finding.message} ({finding.kind})"
     if plan.decision is not None:
@@ -87,7 +74,7 @@ def _lines(plan: Plan, openings: Sequence[Opening], zone: ZoneInfo) -> Iterator[
             yield from _stage(stage, openings[index], zone)
 
 
-def _effect(plan: Plan, zone: ZoneInfo) -> Iterator[str]:
+def _effect(pipeline: str, plan: Plan, zone: ZoneInfo) -> Iterator[str]:
     """Say when the effect runs, what it touches, whom it is for, and who may have it at once."""
     if plan.effect_at is not None:
         yield f"  waits     until {_instant(plan.effect_at, zone)}"
@@ -99,7 +86,7 @@ def _effect(plan: Plan, zone: ZoneInfo) -> Iterator[str]:
         by = " or ".join(str(selector) for selector in plan.break_glass.by)
         most = _length(plan.break_glass.at_most_minutes)
         yield f"  at once   by {by}, for at most {most}, reviewed afterwards"
-    for line in scope_lines(plan.scope):
+    for line in scope_sentences(pipeline, plan.scope):
         yield f"  touches   {line}"
 
 

@@ -39,7 +39,7 @@ def test_the_findings_and_the_scope_of_the_current_revision_are_shown(
             scope={"slug": "news", "replaces": None, "targets": {"site": "directory www"}},
         ),
     ]
-    show_plan(plan_facts(story, a_row()))
+    show_plan("expense", plan_facts(story, a_row()))
     assert capsys.readouterr().out == (
         "\nThe checks found 70 things\n"
         "  index.md:12: It leads nowhere. (broken-link)\n"
@@ -51,14 +51,16 @@ def test_the_findings_and_the_scope_of_the_current_revision_are_shown(
 
 def test_a_plan_without_findings_shows_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     assert plan_facts([], a_row()) == PlanFacts()
-    show_plan(plan_facts([planned(2, facts={"total": "12.00"})], a_row()))
+    show_plan("expense", plan_facts([planned(2, facts={"total": "12.00"})], a_row()))
     assert capsys.readouterr().out == ""
 
 
 @pytest.mark.rule(number=12)
 def test_what_a_check_found_cannot_move_the_cursor(capsys: pytest.CaptureFixture[str]) -> None:
     hostile = {**FINDING, "message": "a\x1b[2Jb", "where": "\x9b31m.md"}
-    show_plan(plan_facts([planned(2, findings=[hostile], scope={"slug": "\x1b]0;x"})], a_row()))
+    show_plan(
+        "expense", plan_facts([planned(2, findings=[hostile], scope={"slug": "\x1b]0;x"})], a_row())
+    )
     shown = capsys.readouterr().out
     assert "\x1b" not in shown
     assert "\x9b" not in shown

@@ -38,7 +38,7 @@ def explained(
         policy_digest="ab" * 32,
     )
     openings = [open_stage(snapshot(), plan, i, people, NOW) for i in range(len(plan.stages))]
-    return explain(plan, openings, time_zone="Europe/Berlin")
+    return explain("expense", plan, openings, time_zone="Europe/Berlin")
 
 
 def test_a_plan_is_explained_with_its_people_and_its_times() -> None:

@@ -5,8 +5,8 @@ from typing import Any
 
 from placet.domain.ledger import RecordedEvent
 from placet.domain.policy import PolicySnapshot, threshold_text
+from placet.domain.scope import scope_sentences
 from placet.domain.vocabulary import Kind
-from placet.policy.explain import scope_lines
 from placet.reporting.document import Block, Code, Facts, Note, Paragraph, Section, Value
 from placet.reporting.reading import items, part, text
 from placet.reporting.record.story import Story
@@ -68,7 +68,7 @@ def _plan(story: Story) -> Iterator[Block]:
     ]
     scope = part(newest, "data", "scope")
     if isinstance(scope, dict) and scope:
-        rows.append(("It will touch", "\n".join(scope_lines(scope))))
+        rows.append(("It will touch", "\n".join(scope_sentences(text(newest, "pipeline"), scope))))
     yield Facts(tuple(rows), f"The plan of revision {text(newest, 'revision')}")
 
 
