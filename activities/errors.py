@@ -3,14 +3,18 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from pydantic import JsonValue
 from temporalio.exceptions import ApplicationError
 
 from placet.domain.errors import PlacetError, UnavailableError
 
 
 @contextmanager
-def permanent() -> Iterator[None]:
+def permanent(*details: JsonValue) -> Iterator[None]:
     """Make a refusal final; what is only unavailable goes on to Temporal's retries.
+
+    Args:
+        details: What the workflow is told besides.
 
     Raises:
         ApplicationError: With the error's code as its type, not retryable.
@@ -20,4 +24,5 @@ def permanent() -> Iterator[None]:
     except UnavailableError:
         raise
     except PlacetError as error:
-        raise ApplicationError(str(error), type=error.code, non_retryable=True) from error
+        message, code = str(error), error.code
+        raise ApplicationError(message, *details, type=code, non_retryable=True) from error

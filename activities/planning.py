@@ -5,6 +5,7 @@ Idempotent: both only read, but for the content they store under its own digest.
 
 from collections.abc import Mapping
 
+from pydantic import JsonValue
 from temporalio import activity
 
 from activities.errors import permanent
@@ -48,9 +49,9 @@ class PlanningActivities:
 
         Raises:
             ApplicationError: The request is invalid, nobody knows its requester, a file it refers
-                to is not stored, or no policy fits.
+                to is not stored, or no policy fits. Its detail is who asks, or None.
         """
-        with permanent():
+        with permanent(self._asked_by(order)):
             policy, snapshot = await self._policy(order)
             door = self._doors[order.pipeline]
             surroundings = self._surround(order.now, snapshot.rates, snapshot.policy, self._ledger)
@@ -93,6 +94,12 @@ class PlanningActivities:
                 earlier={stage: frozenset(people) for stage, people in order.earlier.items()},
                 reassigned=order.reassigned,
             )
+
+    def _asked_by(self, order: PlanOrder) -> JsonValue:
+        """Return whom a request names as its requester, whatever else is wrong with it."""
+        told = order.request.get("requester") if isinstance(order.request, dict) else None
+        known = self._directory.snapshot().resolve(told) if isinstance(told, str) else None
+        return known.ref().model_dump(mode="json") if known else None
 
     async def _policy(self, order: PlanOrder) -> tuple[str, PolicySnapshot]:
         """Return the policy to plan by; the one in force is kept before a plan names it."""

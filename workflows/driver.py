@@ -151,7 +151,8 @@ class Driver:
             order = questions.plan(self.case, self._start, now)
             planned = await _planned(order, "plan the request")
         except (ApplicationError, ValueError) as error:
-            await self._write(progress.unplannable(self.case, steps.problem_of(error), now))
+            problem, asked_by = steps.problem_of(error), steps.asked_by(error)
+            await self._write(progress.unplannable(self.case, problem, asked_by, now))
             return
         if self._cancellation() is not None:
             # The ledger shall know what was cancelled.

@@ -11,7 +11,7 @@ with workflow.unsafe.imports_passed_through():
     from placet.domain.case import Case, Step
     from placet.domain.message import Malformed
     from placet.domain.orders import EffectResult, Followed, FollowerEnded, Given
-    from placet.domain.plan import Opening
+    from placet.domain.plan import Opening, PersonRef
     from placet.domain.record import Undelivered
     from placet.domain.vocabulary import EffectState
 
@@ -77,6 +77,12 @@ def answered(entry: Entry, step: Step, before: int = 0, given: Sequence[Given] =
     # The same decision id came twice in one batch: both get the receipt of the first.
     same = [each for each in given if each.answer == answer]
     return Given(key=entry.key, answer=answer, place=same[0].place if same else None)
+
+
+def asked_by(error: Exception) -> PersonRef | None:
+    """Return whom the activity that refused to plan a request knows as its requester."""
+    told = error.details[0] if isinstance(error, ApplicationError) and error.details else None
+    return PersonRef.model_validate(told) if told is not None else None
 
 
 def problem_of(error: Exception) -> str:

@@ -18,7 +18,7 @@ from placet.domain.tally import Tally
 from placet.domain.vocabulary import DecidedBy, EffectState, EndReason, Status
 
 UNKNOWN = "unknown"
-"""Stands for the requester's id in the state of a case that could not be planned."""
+"""Stands for the requester's id in the state of a case when nobody knows who asks."""
 
 REMEMBERED_ANSWERS = 500
 """How many answers a case keeps, so that a repeated decision id gets the first answer.
@@ -87,6 +87,7 @@ class Case(Stored):
         revision: 1, and one more with each resubmission.
         digest: SHA-256 of the current revision's canonical JSON; None until planned.
         plan: The policy applied to the current revision; None until planned.
+        asked_by: Who asks for what could not be planned; None where the plan says it.
         stage_index: The stage that is open or to be opened next.
         stage: The open stage; None between stages and at the end.
         reviews: All reviews of the current revision, in order.
@@ -117,6 +118,7 @@ class Case(Stored):
     revision: int = 1
     digest: str | None = None
     plan: Plan | None = None
+    asked_by: PersonRef | None = None
     stage_index: int = 0
     stage: OpenStage | None = None
     reviews: tuple[Review, ...] = ()
@@ -227,6 +229,16 @@ class Case(Stored):
             return self.stage.next_due()
         return self.changes_due or self.effect_due
 
+    @property
+    def requester(self) -> PersonRef | None:
+        """Return who asks, as far as it is known."""
+        return self.plan.requester if self.plan else self.asked_by
+
+    @property
+    def title(self) -> str:
+        """Return the one line that names the request."""
+        return self.plan.title if self.plan else f"{self.pipeline} request without a plan"
+
     def known_plan(self) -> Plan:
         """Return the plan of a case that has one."""
         if self.plan is None:
@@ -237,14 +249,11 @@ class Case(Stored):
     def summary(self) -> dict[str, JsonValue]:
         """Return the state that the ledger records and the inbox lists (see `design/ledger.md`)."""
         plan = self.plan
+        asks = self.requester
         due = None if self.stage is None else self.stage.due_deadline
         return {
-            "title": plan.title if plan else f"{self.pipeline} request without a plan",
-            "requester": (
-                {"id": plan.requester.id, "name": plan.requester.name}
-                if plan
-                else {"id": UNKNOWN, "name": None}
-            ),
+            "title": self.title,
+            "requester": {"id": asks.id if asks else UNKNOWN, "name": asks.name if asks else None},
             "status": self.status.value,
             "stage": self.stage.plan.name if self.stage else None,
             "due": _instant(due or self.changes_due or self.effect_due),

@@ -165,11 +165,11 @@ def end(draft: Draft, kind: Status, by: DecidedBy, reason: str) -> None:
                 "expires": None,
             },
         )
-    if plan is not None:
+    if (asks := case.requester) is not None:
         text = f"{kind.value}: {reason}"
         if later is not None:
             text = f"{text}; the {effect} waits until {utc(later)}"
-        draft.notify(NoticeKind.DECIDED, (plan.requester,), text)
+        draft.notify(NoticeKind.DECIDED, (asks,), text)
 
 
 def withdraw(draft: Draft, reason: str, waiting: tuple[PersonRef, ...]) -> None:

@@ -70,10 +70,9 @@ class Draft:
 
     def notify(self, kind: NoticeKind, to: tuple[PersonRef, ...], text: str = "") -> None:
         """Leave a notice to those in ``to``; to nobody is no notice."""
-        plan = self.case.plan
-        if plan is None or not to:
+        asks, plan, stage = self.case.requester, self.case.plan, self.case.stage
+        if asks is None or not to:
             return
-        stage = self.case.stage
         self.set(notices=self.case.notices + 1)
         self._notices.append(
             Notice(
@@ -81,9 +80,9 @@ class Draft:
                 kind=kind,
                 to=to,
                 request=self.case.request_id,
-                title=plan.title,
-                requester=plan.requester.name,
-                amount=plan.amount,
+                title=self.case.title,
+                requester=asks.name,
+                amount=plan.amount if plan else None,
                 stage=stage.plan.name if stage else None,
                 due=stage.due_deadline if stage else self.case.changes_due,
                 text=text,

@@ -54,7 +54,7 @@ def event(
         "kind": record.kind.value,
         "request": case.request_id,
         "pipeline": case.pipeline,
-        "requester": case.plan.requester.id if case.plan else None,
+        "requester": case.requester.id if case.requester else None,
         "revision": record.revision,
         "digest": record.digest,
         "occurred": utc(record.at),

@@ -19,7 +19,7 @@ from placet.domain.deciding import (
 )
 from placet.domain.draft import Draft
 from placet.domain.orders import EffectResult
-from placet.domain.plan import DeadlineAction, Opening, Plan, Roster, utc
+from placet.domain.plan import DeadlineAction, Opening, PersonRef, Plan, Roster, utc
 from placet.domain.record import NoticeKind, Undelivered
 from placet.domain.review import Actor
 from placet.domain.revoking import concerned
@@ -68,9 +68,17 @@ def _submitted(case: Case, plan: Plan, digest: str, now: datetime) -> Draft:
     return draft
 
 
-def unplannable(case: Case, problem: str, now: datetime) -> Step:
-    """End a case whose request cannot be planned: it is invalid, or no policy fits."""
+def unplannable(case: Case, problem: str, asked_by: PersonRef | None, now: datetime) -> Step:
+    """End a case whose request cannot be planned: it is invalid, or no policy fits.
+
+    Args:
+        case: The case.
+        problem: What is wrong.
+        asked_by: Who asks, where the request names somebody whom the directory knows.
+        now: The workflow's time.
+    """
     draft = Draft(case, now)
+    draft.set(asked_by=asked_by)
     reason = problem_text(problem)
     draft.record(Kind.UNPLANNABLE, reason=reason)
     end(draft, Status.FAILED, DecidedBy.RULE, reason)

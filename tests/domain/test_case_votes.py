@@ -127,7 +127,7 @@ def test_a_request_that_cannot_be_planned_ends_whatever_is_wrong_with_it() -> No
     world = World(people("bob"), (stage("lead", group("lead", "bob")),))
     unplanned = world.case.with_(plan=None, stage=None, status=Status.PLANNING, digest=None)
     world.case = unplanned
-    world.take(progress.unplannable(unplanned, "\ud800\x00" + "wrong " * 500_000, BEGIN))
+    world.take(progress.unplannable(unplanned, "\ud800\x00" + "wrong " * 500_000, None, BEGIN))
     assert world.ending == ("failed", "rule")
     assert world.kinds[-2:] == [Kind.UNPLANNABLE, Kind.DECIDED]
 

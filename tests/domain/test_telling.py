@@ -10,6 +10,7 @@ from placet.domain.plan import (
     BreakGlass,
     DeadlineAction,
     Edits,
+    PersonRef,
     RuleDecision,
     Selector,
     StuckAction,
@@ -31,7 +32,7 @@ from tests.support.cases import (
     person,
     stage,
 )
-from tests.support.stories import Storyteller
+from tests.support.stories import Storyteller, judged
 
 
 def test_the_rules_are_told_with_all_that_decides() -> None:
@@ -149,8 +150,22 @@ def test_every_event_names_who_asks_once_that_is_known() -> None:
     world.send("approve", "ann")
     assert {each.body["requester"] for each in world.story.events} == {"rita"}
     case, unplanned = Case(request_id="expense-1", pipeline="expense"), Storyteller()
-    unplanned.follow(case, progress.unplannable(case, "no", BEGIN))
+    unplanned.follow(case, progress.unplannable(case, "no", None, BEGIN))
     assert {each.body["requester"] for each in unplanned.events} == {None}
+
+
+def test_of_what_cannot_be_planned_its_requester_is_told_if_anybody_knows_them() -> None:
+    case, told = Case(request_id="expense-1", pipeline="expense"), Storyteller()
+    rita = PersonRef(id="rita", name="Rita", address="rita@example.com")
+    step = progress.unplannable(case, "no receipt", rita, BEGIN)
+    told.follow(case, step)
+    assert {each.body["requester"] for each in told.events} == {"rita"}
+    state: Any = told.events[-1].body["state"]
+    assert state["requester"] == {"id": "rita", "name": "Rita"}
+    (notice,) = step.notices
+    assert (notice.to, notice.requester, notice.text) == ((rita,), "Rita", "failed: no receipt")
+    assert judged(told.events) == []
+    assert progress.unplannable(case, "no receipt", None, BEGIN).notices == ()
 
 
 def test_what_comes_too_late_names_who_asks_too() -> None:

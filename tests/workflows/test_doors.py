@@ -244,6 +244,18 @@ async def test_a_case_that_cannot_be_understood_fails_and_says_why(
     assert word in told["reason"]
 
 
+@pytest.mark.rule(number=8)
+async def test_whoever_asks_for_what_cannot_be_understood_is_told(office: Office) -> None:
+    handle = await office.start([expense("-5.00 EUR")])
+    await office.result(handle)
+    row = await office.ledger.request(handle.id)
+    assert row is not None
+    assert (row.requester_id, row.requester_name) == ("alice", "Alice Novak")
+    (notice,) = office.mail.notices.values()
+    assert [person.id for person in notice.to] == ["alice"]
+    assert "amount" in notice.text
+
+
 @pytest.mark.rule(number=7)
 async def test_a_message_before_the_first_worker_counts(closed_office: Office) -> None:
     handle = await closed_office.submit()

@@ -23,8 +23,10 @@ def submitted(story: Story, event: Seen) -> Problems:
         yield Breach.STORY_ORDER, "nobody has asked for anything"
 
 
-def unplannable(story: Story, _: Seen) -> Problems:
-    """What cannot be planned has failed."""
+def unplannable(story: Story, event: Seen) -> Problems:
+    """What cannot be planned has failed, whoever asked for it."""
+    asks = event.body["requester"]
+    story.requester = intern(asks) if isinstance(asks, str) else None
     story.revision, story.status = 1, "planning"
     story.only, story.cause = _DECIDED, ("failed", "rule")
     yield from ()
