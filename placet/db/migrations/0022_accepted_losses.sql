@@ -2,7 +2,7 @@
 -- people decide: signed, sealed and in every bundle. The row here says which loss it was good for.
 
 alter table audit.place_loss
-    add column event_id bytea unique references audit.event_key (event_id),
+    add column event_id bytea unique,
     alter column accepted_by drop not null,
     alter column reason drop not null,
     add check (event_id is not null or (accepted_by is not null and reason is not null));
@@ -28,7 +28,8 @@ begin
     end if;
     select convert_from(e.body, 'UTF8')::jsonb -> 'data', e.recorded into data, recorded
       from audit.event_key k join audit.event e on e.seq = k.seq
-     where k.event_id = accepting and e.kind = 'person:loss:accepted';
+     where k.event_id = accepting and e.kind = 'person:loss:accepted'
+       and k.stream = 'place:' || (convert_from(e.body, 'UTF8')::jsonb #>> '{data,place}');
     if not found then
         raise exception 'No event accepts a loss under this id: `placet audit accept` records it first.'
             using errcode = 'PLN02';
