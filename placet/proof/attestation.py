@@ -24,6 +24,24 @@ _VERDICTS = {
     "reviewer:request:edited": "edit",
     "reviewer:request:edit_proposed": "edit",
 }
+"""What a review is called where it is signed."""
+
+_OTHERS = {
+    "person:glass:broken": "break_glass",
+    "person:seat:reassigned": "reassign",
+    "person:case:commented": "comment",
+    "requester:request:resubmitted": "resubmit",
+    "requester:request:withdrawn": "withdraw",
+    "person:effect:revoked": "withdraw",
+    "person:effect:stop_requested": "withdraw",
+}
+"""The same of all else that people do: a remark that somebody signed must not become an approval.
+
+What was refused, or came too late, has no consequence, and is bound to its request and id alone.
+"""
+
+_OF_THIS_REVISION = {"person:glass:broken"}
+"""What approves, and so was signed over exactly what it approves."""
 
 
 def check_attestation(
@@ -78,6 +96,10 @@ def _meant(body: Mapping[str, Any]) -> dict[str, Any]:
     meant = {"req": body.get("request"), "jti": body.get("decision_id")}
     verdict = data.get("verdict") if kind == "reviewer:review:held" else _VERDICTS.get(str(kind))
     if verdict is None:
+        if (verdict := _OTHERS.get(str(kind))) is not None:
+            meant["verdict"] = verdict
+        if kind in _OF_THIS_REVISION:
+            meant["dig"] = body.get("digest")
         return meant
     # An edit is recorded beside the new digest; what its author saw and signed is the old one.
     digest = data.get("replaces") if kind == "reviewer:request:edited" else body.get("digest")

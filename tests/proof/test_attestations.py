@@ -84,10 +84,43 @@ def test_a_held_review_says_its_verdict_in_its_data(tmp_path: Path, codes: Codes
 
 
 def test_a_remark_is_only_bound_to_its_request_and_its_id(tmp_path: Path, codes: Codes) -> None:
-    told = {"stage": None, "digest": "1" * 64}
+    signed = attestation(CLAIMS | {"verdict": "comment"})
+    told = {"stage": None, "digest": "1" * 64, "attestation": signed}
     assert codes(decided(tmp_path / "a", "person:case:commented", **told)) == set()
     told["decision_id"] = "d-2"
     found = codes(decided(tmp_path / "b", "person:case:commented", **told))
+    assert found == {Code.ATTESTATION_OTHER}
+
+
+@pytest.mark.rule(number=11)
+@pytest.mark.parametrize(
+    ("kind", "verdict"),
+    [
+        ("person:glass:broken", "break_glass"),
+        ("person:seat:reassigned", "reassign"),
+        ("person:case:commented", "comment"),
+        ("requester:request:resubmitted", "resubmit"),
+        ("requester:request:withdrawn", "withdraw"),
+        ("person:effect:revoked", "withdraw"),
+        ("person:effect:stop_requested", "withdraw"),
+    ],
+)
+def test_what_somebody_signed_cannot_be_told_as_something_else_that_they_did(
+    kind: str, verdict: str, tmp_path: Path, codes: Codes
+) -> None:
+    signed = attestation(CLAIMS | {"verdict": verdict})
+    assert codes(decided(tmp_path / "honest", kind, attestation=signed)) == set()
+    for number, other in enumerate(("reject", "approve", "comment", "reassign")):
+        if other != verdict:
+            stolen = attestation(CLAIMS | {"verdict": other})
+            found = codes(decided(tmp_path / str(number), kind, attestation=stolen))
+            assert found == {Code.ATTESTATION_OTHER}, other
+
+
+@pytest.mark.rule(number=11)
+def test_a_glass_is_broken_for_the_revision_that_was_signed(tmp_path: Path, codes: Codes) -> None:
+    told = {"attestation": attestation(CLAIMS | {"verdict": "break_glass"}), "digest": "1" * 64}
+    found = codes(decided(tmp_path / "bundle", "person:glass:broken", **told))
     assert found == {Code.ATTESTATION_OTHER}
 
 
