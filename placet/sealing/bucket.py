@@ -13,12 +13,11 @@ import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError, PreconditionError
 
 from placet.domain.errors import UnavailableError
-from placet.proof.note import Note, NoteError, parse_checkpoint, parse_note
+from placet.proof.note import MAX_NOTE_BYTES, Note, NoteError
 from placet.publishing.s3 import Bucket, open_bucket
-from placet.sealing.directory import LATEST, note_name, size_of
+from placet.sealing.directory import LATEST, NOTE_NAME, note_name, read_note, size_of
 from placet.sealing.errors import KEEP_ALL, SealingRefusedError
 
-_NAME = re.compile(r"\d{20}\.note")
 _CODE = re.compile(r"<Code>(\w{1,60})</Code>")
 _TYPE = {"Content-Type": "text/plain; charset=utf-8"}
 
@@ -54,7 +53,7 @@ class BucketPlace:
             listing = obstore.list(self._store, self._prefix or None, offset=self._prefix + after)
             found = await listing.collect_async()
         names = [entry["path"].removeprefix(self._prefix) for entry in found]
-        newer = max((name for name in names if _NAME.fullmatch(name)), default=None)
+        newer = max((name for name in names if NOTE_NAME.fullmatch(name)), default=None)
         return (await self._read(newer))[0] if newer else latest
 
     async def publish(self, note: Note) -> None:
@@ -101,18 +100,21 @@ class BucketPlace:
         with self._answers():
             try:
                 found = await obstore.get_async(self._store, self._prefix + name)
-                data = bytes(await found.bytes_async())
+                data = bytearray()
+                async for part in found.stream():
+                    data += part
+                    # Whoever else writes there may have put anything there, of any length.
+                    if len(data) > MAX_NOTE_BYTES:
+                        break
             except FileNotFoundError:
                 return None, None
         try:
-            note = parse_note(data.decode())
-            parse_checkpoint(note.text)
-        except (NoteError, UnicodeDecodeError) as error:
+            return read_note(bytes(data), name), found.meta["e_tag"]
+        except NoteError as error:
             raise SealingRefusedError(
-                f"{self.name}: {self._prefix}{name} in {self._where} is no checkpoint ({error}). "
-                f"{KEEP_ALL}"
+                f"{self.name}: {self._prefix}{name} in {self._where} is no checkpoint of that name "
+                f"({error}). {KEEP_ALL}"
             ) from None
-        return note, found.meta["e_tag"]
 
     @contextmanager
     def _answers(self) -> Iterator[None]:

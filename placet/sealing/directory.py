@@ -16,12 +16,12 @@ from typing import TypeVar
 
 from placet.domain.errors import UnavailableError
 from placet.durable import create_file, replace_file
-from placet.proof.note import Note, NoteError, parse_checkpoint, parse_note
+from placet.proof.note import MAX_NOTE_BYTES, Note, NoteError, parse_checkpoint, parse_note
 from placet.sealing.errors import KEEP_ALL, SealingRefusedError
 
 LATEST = "latest"
 _LOCK = ".lock"
-_NAME = re.compile(r"\d{20}\.note")
+NOTE_NAME = re.compile(r"[0-9]{20}\.note")
 _READABLE = 0o644
 _LOCK_SECONDS = 5.0
 _LOCK_PAUSE = 0.05
@@ -40,6 +40,26 @@ def note_name(size: int) -> str:
 def size_of(note: Note) -> int:
     """Return the size of the tree that a checkpoint is of."""
     return parse_checkpoint(note.text).size
+
+
+def read_note(raw: bytes, name: str) -> Note:
+    """Return the checkpoint that stands under a name.
+
+    A name that is not its size's could stand behind all others and hide them, also where nothing
+    can be deleted.
+
+    Raises:
+        NoteError: It is none, or not the one that the name promises.
+    """
+    if len(raw) > MAX_NOTE_BYTES:
+        raise NoteError(f"it has more than {MAX_NOTE_BYTES} bytes")
+    try:
+        note = parse_note(raw.decode())
+    except UnicodeDecodeError:
+        raise NoteError("it is not UTF-8") from None
+    if name not in {LATEST, note_name(size_of(note))}:
+        raise NoteError(f"it is of {size_of(note)} events")
+    return note
 
 
 class DirectoryPlace:
@@ -85,7 +105,8 @@ class DirectoryPlace:
             if latest and size_of(latest) >= enough > 0:
                 return latest
             try:
-                names = [path.name for path in self._path.iterdir() if _NAME.fullmatch(path.name)]
+                found = (path.name for path in self._path.iterdir())
+                names = [name for name in found if NOTE_NAME.fullmatch(name)]
             except FileNotFoundError:
                 return None
             # A process may have died between writing the file and replacing `latest`.
@@ -129,14 +150,15 @@ class DirectoryPlace:
     def _read(self, name: str) -> Note | None:
         path = self._path / name
         with suppress(FileNotFoundError):
+            # Whoever else writes there may have put anything there, of any length.
+            with path.open("rb") as stream:
+                raw = stream.read(MAX_NOTE_BYTES + 1)
             try:
-                note = parse_note(path.read_text(encoding="utf-8"))
-                parse_checkpoint(note.text)
-            except (NoteError, UnicodeDecodeError) as error:
+                return read_note(raw, name)
+            except NoteError as error:
                 raise SealingRefusedError(
-                    f"{self.name}: {path} is no checkpoint ({error}). {KEEP_ALL}"
+                    f"{self.name}: {path} is no checkpoint of that name ({error}). {KEEP_ALL}"
                 ) from None
-            return note
         return None
 
     @contextmanager

@@ -17,6 +17,7 @@ from placet.domain.errors import ConflictError, InvalidInputError, NotFoundError
 from placet.durable import replace_file
 from placet.proof.note import (
     COSIGNATURE,
+    MAX_NOTE_BYTES,
     Checkpoint,
     Note,
     NoteError,
@@ -74,7 +75,8 @@ class Records:
         """
         path = self.path(origin)
         try:
-            note = parse_note(path.read_text(encoding="utf-8"))
+            with path.open("rb") as stream:
+                note = parse_note(stream.read(MAX_NOTE_BYTES + 1).decode())
             checkpoint = parse_checkpoint(note.text)
             if checkpoint.origin == origin and cosigned_at(note, self._key) is not None:
                 return checkpoint, note

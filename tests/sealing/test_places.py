@@ -106,6 +106,43 @@ async def test_what_a_process_left_that_died_before_it_replaced_the_latest_count
 
 
 @pytest.mark.rule(number=11)
+async def test_no_name_that_was_added_hides_what_a_place_holds(
+    tmp_path: Path, server: Storage
+) -> None:
+    # Where nothing can be deleted, an object can be added, and `latest` be put over.
+    shelf, vault = DirectoryPlace("shelf", tmp_path), bucket_place(server, LOCKED, "hidden")
+    old = str(note(3))
+    for size in (3, 9):
+        await shelf.publish(note(size))
+        await vault.publish(note(size))
+    for name in ("9" * 20 + ".note", "latest"):
+        (tmp_path / name).write_text(old)
+        await obstore.put_async(
+            vault._store,  # noqa: SLF001 - as whoever has its keys
+            f"hidden/{name}",
+            old.encode(),
+            use_multipart=False,
+        )
+    for place in (shelf, vault):
+        with pytest.raises(SealingRefusedError, match="it is of 3 events"):
+            await place.newest()
+
+
+@pytest.mark.parametrize("name", ["latest", f"{7:020}.note"])
+async def test_a_file_without_end_in_a_place_is_not_read_to_its_end(
+    name: str, tmp_path: Path, server: Storage
+) -> None:
+    with (tmp_path / name).open("wb") as file:
+        file.truncate(1 << 40)
+    with pytest.raises(SealingRefusedError, match="more than 65536 bytes"):
+        await DirectoryPlace("shelf", tmp_path).newest()
+    vault = bucket_place(server, OPEN, f"long-{name}")
+    await obstore.put_async(vault._store, f"long-{name}/{name}", b"x" * (8 << 20))  # noqa: SLF001
+    with pytest.raises(SealingRefusedError, match="more than 65536 bytes"):
+        await vault.newest()
+
+
+@pytest.mark.rule(number=11)
 async def test_a_locked_bucket_keeps_every_checkpoint(server: Storage) -> None:
     vault = bucket_place(server, LOCKED, "kept")
     await vault.publish(note(3))
