@@ -27,6 +27,9 @@ _STRUCTURE = {"schema", "kind", "request", "occurred", "service"}
 _REVEALED = ("attestation", "decision_id")
 """What is looked at as it was before it was sealed."""
 
+_Where = tuple[str | int, ...]
+"""Where something stands in a body, such as ``("waiting_for", 0, "name")``."""
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -182,7 +185,7 @@ class _Event:
         yield from self._attestation(body, revealed)
 
     def _open(
-        self, digest: str, paths: Sequence[str], revealed: dict[str, str]
+        self, digest: str, paths: Sequence[_Where], revealed: dict[str, str]
     ) -> Iterator[Finding]:
         """Check one ciphertext that the body names, and reveal it where its key is there."""
         row = self._sealed.pop((self._line.position, digest), None)
@@ -197,12 +200,12 @@ class _Event:
             return
         try:
             opened = dict(json.loads(AESSIV(row.key).decrypt(row.ciphertext, None)))
-            missing = [path for path in paths if path not in opened]
+            missing = next((path for path in map(_dotted, paths) if path not in opened), None)
         except (InvalidTag, ValueError, TypeError, RecursionError):
             yield self._wrong(Code.PERSONAL_CHANGED, "a key does not open its ciphertext")
             return
-        if missing:
-            told = f"a ciphertext says nothing of {shown(missing[0])}"
+        if missing is not None:
+            told = f"a ciphertext says nothing of {shown(missing)}"
             yield self._wrong(Code.PERSONAL_CHANGED, told)
         revealed.update(opened)
 
@@ -231,22 +234,27 @@ def _microseconds(told: Any) -> int | None:
         return None
 
 
-def _tokens(body: Mapping[str, Any]) -> dict[str, list[str]]:
+def _dotted(path: _Where) -> str:
+    return ".".join(map(str, path))
+
+
+def _tokens(body: Mapping[str, Any]) -> dict[str, list[_Where]]:
     """Return the digest of each ciphertext that a body names, with where it stands.
 
     Only a whole text is a token, as in ``waiting_for.0.name``; whoever types something that looks
     like a part of one, or begins a request under such a name, names no ciphertext.
     """
-    found: dict[str, list[str]] = {}
-    waiting: list[tuple[str, Any]] = [
-        (name, value) for name, value in body.items() if name not in _STRUCTURE
+    # Written out, paths through a long name would be many times as long as the body.
+    found: dict[str, list[_Where]] = {}
+    waiting: list[tuple[_Where, Any]] = [
+        ((name,), value) for name, value in body.items() if name not in _STRUCTURE
     ]
     while waiting:
         path, value = waiting.pop()
         if isinstance(value, str) and (token := _TOKEN.fullmatch(value)):
             found.setdefault(token[1], []).append(path)
         elif isinstance(value, dict):
-            waiting += ((f"{path}.{key}", item) for key, item in value.items())
+            waiting += (((*path, key), item) for key, item in value.items())
         elif isinstance(value, list):
-            waiting += ((f"{path}.{place}", item) for place, item in enumerate(value))
+            waiting += (((*path, place), item) for place, item in enumerate(value))
     return found

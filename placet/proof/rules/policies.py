@@ -6,6 +6,7 @@ derived again from the policy's own text. Which route applies is not: its condit
 that are sealed.
 """
 
+import hashlib
 import json
 import re
 from collections.abc import Iterator
@@ -18,7 +19,8 @@ from .breaches import Breach
 _PLANNED = "system:request:planned"
 _SPAN = re.compile(r"(?:([0-9]{1,9})d)?(?:([0-9]{1,9})h)?(?:([0-9]{1,9})m)?")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
-_KEPT = 100
+_MOST = 64 << 20
+"""Characters of the rules of all routes together: a policy's file has less than one hundredth."""
 
 Policy = dict[str, Any]
 
@@ -35,7 +37,7 @@ class Rulebook:
         self.unjudged: set[str] = set()
         self._since = since
         self._bundle = bundle
-        self._known: dict[str, Policy | None] = {}
+        self._known: dict[str, dict[str, bytes] | None] = {}
 
     def see(
         self,
@@ -50,9 +52,9 @@ class Rulebook:
         if kind != _PLANNED or body is None or position < self._since:
             return
         try:
-            policy = self._policy(body["policy"]["digest"])
-            told = body["data"]["rules"]
-            if policy is None or told == rules_of(policy, body["data"]["route"]):
+            told, route = body["data"]["rules"], body["data"]["route"]
+            known = self._policy(body["policy"]["digest"])
+            if known is None or known.get(route) == _fingerprint(told):
                 return
             wrong = "the rules that it tells are not those of its policy's route"
         except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
@@ -63,29 +65,58 @@ class Rulebook:
         """Yield nothing: each event is judged by itself."""
         yield from ()
 
-    def _policy(self, digest: str) -> Policy | None:
-        """Return a policy; None when the bundle has none of this digest."""
+    def _policy(self, digest: str) -> dict[str, bytes] | None:
+        """Return a fingerprint of the rules of each route; None when the policy is not there.
+
+        Each policy is read once, however many events name it, and nothing else of it is kept: a
+        bundle may hold many, and long ones.
+        """
         name = f"policies/{digest}.json"
         # Nothing else is a name: a path could lead out of the bundle.
         if name not in self._bundle.files or not _DIGEST.fullmatch(digest):
             return None
         if digest not in self._known:
-            if len(self._known) >= _KEPT:
-                self._known.clear()
-            self._known[digest] = self._read(name)
+            # Whatever keeps it from being read, it is not read again.
+            self._known[digest] = {}
+            try:
+                self._known[digest] = _fingerprints(self._bundle, name)
+            except UnusableError:
+                # It is named and not there, which has been said.
+                self._known[digest] = None
         return self._known[digest]
 
-    def _read(self, name: str) -> Policy | None:
-        try:
-            with self._bundle.open(name) as stream:
-                told = json.loads(stream.read(MAX_SMALL_FILE))
-        except UnusableError:
-            # It is named and not there, which has been said.
-            return None
-        except RecursionError:
-            raise ValueError("it is nested too deeply") from None
-        policy: Policy = told["policy"]
-        return policy
+
+def _fingerprints(bundle: Bundle, name: str) -> dict[str, bytes]:
+    with bundle.open(name) as stream:
+        raw = stream.read(MAX_SMALL_FILE)
+    try:
+        policy: Policy = json.loads(raw)["policy"]
+        if _written_out(policy) > _MOST:
+            raise ValueError("its routes are longer than those of any policy")
+        found: dict[str, bytes] = {}
+        for route in policy["routes"]:
+            if route["name"] not in found:
+                found[route["name"]] = _fingerprint(_rules(policy, route))
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    return found
+
+
+def _written_out(policy: Policy) -> int:
+    """Return how long the rules of all routes are, when each repeats what it names."""
+    stages = {name: _length(told) for name, told in policy["stages"].items()}
+    each = _length(policy["changes"]) + _length(policy.get("break_glass"))
+    routes = policy["routes"]
+    named = (stages[name] for route in routes for name in route.get("stages") or ())
+    return each * len(routes) + sum(named)
+
+
+def _length(told: Any) -> int:
+    return len(json.dumps(told))
+
+
+def _fingerprint(rules: Any) -> bytes:
+    return hashlib.sha256(json.dumps(rules, sort_keys=True).encode()).digest()
 
 
 def rules_of(policy: Policy, route: str) -> dict[str, Any]:
@@ -96,17 +127,21 @@ def rules_of(policy: Policy, route: str) -> dict[str, Any]:
         TypeError: Something in it is of another kind.
         ValueError: Likewise.
     """
-    taken = [each for each in policy["routes"] if each["name"] == route]
-    if not taken:
+    taken = next((each for each in policy["routes"] if each["name"] == route), None)
+    if taken is None:
         raise LookupError("no such route")
+    return _rules(policy, taken)
+
+
+def _rules(policy: Policy, route: dict[str, Any]) -> dict[str, Any]:
     stages, changes = policy["stages"], policy["changes"]
     decision = None
-    if taken[0].get("approve") is not None:
+    if route.get("approve") is not None:
         decision = "approve"
-    elif taken[0].get("reject") is not None:
+    elif route.get("reject") is not None:
         decision = "reject"
     return {
-        "stages": [_stage(name, stages[name]) for name in taken[0].get("stages") or ()],
+        "stages": [_stage(name, stages[name]) for name in route.get("stages") or ()],
         "decision": decision,
         "max_rounds": changes["at_most"],
         "changes_within_hours": max(1, _minutes(changes["within"]) // 60),
