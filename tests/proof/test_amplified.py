@@ -6,7 +6,7 @@ import tracemalloc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pytest
 
@@ -14,6 +14,7 @@ from placet.proof.bundle import Bundle
 from placet.proof.events import check_events
 from placet.proof.rules.breaches import Breach
 from placet.proof.rules.policies import Rulebook
+from placet.proof.rules.replay import Replay
 from placet.proof.trust import Trust
 from tests.support.ledgers import Ledger, canonical, sha256
 
@@ -80,11 +81,78 @@ def test_a_policy_is_read_once_however_many_plans_name_it(
     bodies = [planned(tmp_path, policy | {"number": number}) for number in range(200)]
     opened: list[str] = []
     open_ = Bundle.open
-    monkeypatch.setattr(
-        Bundle, "open", lambda self, name: (opened.append(name), open_(self, name))[1]
-    )
+
+    def noted(self: Bundle, name: str) -> BinaryIO:
+        opened.append(name)
+        return open_(self, name)
+
+    monkeypatch.setattr(Bundle, "open", noted)
     see(tmp_path, *bodies, *bodies)
     assert len(opened) == len(bodies)
+
+
+class Told:
+    """A story that is told to the judge, event by event, as short as it can be."""
+
+    def __init__(self, seats: list[dict[str, Any]], **rule: Any) -> None:
+        """Open a stage with these seats, all of which have to approve."""
+        self.judge, self.found = Replay(), list[str]()
+        self._at = 0
+        group = {"name": "g", "approve": {"percent": 100}, "reject": {"count": len(seats) + 1}}
+        stage = {"name": "first", "groups": [group], "ladder": [], "distinct_from": []}
+        first = stage | {"deadline": "reject", "assurance": "claimed", "when_stuck": "escalate"}
+        rules = {"stages": [first | rule, {"name": "later", "assurance": "claimed"}]}
+        self.see("requester:request:submitted", actor={"id": "rita"})
+        self.see("system:request:planned", data={"rules": rules | {"decision": None}})
+        times: dict[str, Any] = {
+            "deadline": "2030-01-01T00:00:00Z",
+            "final": None,
+            "escalations": [],
+        }
+        self.see("system:stage:opened", stage="first", data={**times, "seats": seats})
+
+    def see(self, kind: str, **body: Any) -> None:
+        """Tell the next event."""
+        service = {"first_run_id": "run", "workflow_id": "x"}
+        known = {"service": service, "requester": "rita", "revision": 1, "digest": "d", "data": {}}
+        told = known | {"policy": {"digest": "p"}} | body
+        at, self._at = self._at, self._at + 1
+        self.found += [each.code for each in self.judge.see(at, "x", at + 1, kind, at, told)]
+
+
+def _seat(number: int) -> dict[str, Any]:
+    stand_ins = [f"p{number + 1}", f"p{number + 2}"]
+    return {"group": "g", "holder": f"p{number}", "stand_ins": stand_ins, "present": True}
+
+
+def test_what_an_event_costs_does_not_grow_with_those_before_it() -> None:
+    seats = [_seat(number) for number in range(10_000)]
+    with cheap():
+        told = Told(seats, distinct_from=["other"] * 100_000)
+        for number in range(len(seats)):
+            actor = {"id": f"p{number}", "on_behalf_of": None}
+            told.see("reviewer:review:held", stage="later", actor=actor)
+            told.see("reviewer:review:approved", stage="first", actor=actor, data={"group": "g"})
+        told.see("reviewers:stage:passed", stage="first", data={"by": "people"})
+    assert told.found == []
+
+
+def test_a_stage_is_not_counted_anew_each_time_that_it_is_said_to_be_stuck() -> None:
+    with cheap():
+        told = Told([_seat(number) for number in range(10_000)])
+        for _ in range(1_000):
+            told.see("system:stage:stuck", stage="first")
+    assert told.found.count(Breach.STUCK_UNFOUNDED) == 1_000
+
+
+def test_a_story_that_cannot_be_read_leaves_others_alone() -> None:
+    first, second = (Told([_seat(0)]) for _ in range(2))
+    for told in (first, second):
+        told.see("reviewer:review:held", stage="later", actor={"id": "ann"})
+    actor = {"id": "p0", "on_behalf_of": None}
+    data = {"group": "g", "held": True}
+    second.see("reviewer:review:approved", stage="first", actor=actor, data=data)
+    assert (first.found, second.found) == ([], [Breach.REVIEW_UNTOLD])
 
 
 def planned(folder: Path, policy: dict[str, Any]) -> dict[str, Any]:

@@ -46,7 +46,7 @@ def planned(story: Story, event: Seen) -> Problems:
     story.kept_out = frozenset((str(story.requester), *event.data.get("kept_out", ())))
     story.due = story.proposal = None
     story.status, story.index, story.passed, story.table = PENDING, 0, (), None
-    story.held, story.reviewers, story.approvers = frozenset(), {}, frozenset()
+    story.held, story.reviewers, story.approvers = set(), {}, frozenset()
     at, after = event.data.get("effect_at"), event.data.get("effect_after_minutes", 0)
     story.wait = (instant(at) if at else 0, whole(after) * MINUTE)
     decision = story.rules["decision"]

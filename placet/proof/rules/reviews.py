@@ -1,6 +1,5 @@
 """What must hold of who sits in a stage, and of what they say there."""
 
-from collections.abc import Iterable
 from typing import Any
 
 from ..findings import shown
@@ -51,18 +50,20 @@ def reviewed(story: Story, event: Seen) -> Problems:
         each["person"]: (each["group"], each["holder"]) for each in event.data.get("moved", ())
     }
     votes = {
-        name: vote._replace(seat=moved.get(name, vote.seat)) for name, vote in table.votes.items()
+        name: table.votes[name]._replace(seat=to)
+        for name, to in moved.items()
+        if name in table.votes
     }
     approves = event.kind == "reviewer:review:approved"
     votes[who] = Vote(approves, seat, table.options(who))
     if any(vote.seat not in vote.options for vote in votes.values()):
         yield Breach.REVIEW_BY_STRANGER, f"{shown(who)} has no seat {shown(seat)}, or moves others"
-    elif len({vote.seat for vote in votes.values()}) < len(votes):
+    elif not table.has_room(votes):
         yield Breach.SEAT_TAKEN, f"seat {shown(seat)} is filled already"
-    elif _distinct(story, table, (who, seat[1])):
+    elif not table.earlier.isdisjoint((who, seat[1])):
         yield Breach.REVIEW_TWICE, f"{shown(who)} has reviewed a stage that needs other people"
     elif event.kind != "reviewer:review:changes_requested":
-        table.votes = votes
+        table.cast(votes)
     if event.kind == "reviewer:review:changes_requested":
         yield from changes_wanted(story, event)
 
@@ -81,7 +82,7 @@ def _may_review(story: Story, event: Seen, table: Table) -> Problems:
         kept = (table.rule["name"], str(who))
         if kept not in story.held:
             yield Breach.REVIEW_UNTOLD, f"no review of {shown(who)} was kept for this stage"
-        story.held -= {kept}
+        story.held.discard(kept)
 
 
 def proven(event: Seen, demanded: str) -> Problems:
@@ -93,11 +94,6 @@ def proven(event: Seen, demanded: str) -> Problems:
 def _of_this_revision(story: Story, event: Seen) -> Problems:
     if event.body.get("digest_shown") not in {None, story.digest}:
         yield Breach.REVISION_DIFFERS, f"{shown(event.who)} was shown another revision"
-
-
-def _distinct(story: Story, table: Table, people: Iterable[str]) -> bool:
-    earlier = (story.reviewers.get(name, frozenset()) for name in table.rule["distinct_from"])
-    return not frozenset().union(*earlier).isdisjoint(people)
 
 
 def held(story: Story, event: Seen) -> Problems:
@@ -112,7 +108,9 @@ def held(story: Story, event: Seen) -> Problems:
         yield Breach.REVIEW_OF_OWN, f"{shown(who)} reviews their own matter"
     yield from proven(event, rule["assurance"])
     yield from _of_this_revision(story, event)
-    story.held |= {(name, who)}
+    # The empty one is shared with other stories.
+    story.held = story.held or set()
+    story.held.add((name, who))
 
 
 def changes_wanted(story: Story, event: Seen) -> Problems:
@@ -164,7 +162,7 @@ def reassigned(story: Story, event: Seen) -> Problems:
     if source not in holders or target in holders or source in {*sitting, *table.votes}:
         told = f"{shown(source)} has no free seat, or {shown(target)} has one"
         yield Breach.HANDOVER_FORBIDDEN, told
-    if _distinct(story, table, [target]) or target in table.votes:
+    if target in table.earlier or target in table.votes:
         yield Breach.HANDOVER_FORBIDDEN, f"{shown(target)} has reviewed already"
     yield from proven(event, table.rule["assurance"])
     table.hand_over(source, target)

@@ -39,21 +39,28 @@ class Table:
         there: Those of them who can be expected to.
         guests: Seats that an escalation has brought: they raise no threshold.
         votes: Person to what they said.
+        filled: The seats that they fill.
+        earlier: Who has reviewed, or for whom, a stage that needs other people than this one.
         deadline: Microseconds since 1970, as every instant here.
         final: The second deadline, where there is one.
         escalations: When levels of the ladder come in by time; some never do.
         reached: Names of the levels that have come in.
         extended: Whether the first deadline has passed.
         stuck: Whether the event before said that the stage is out of reach.
+        misjudged: Whether that was said once when it was not so.
     """
 
     __slots__ = (
+        "_options",
         "deadline",
+        "earlier",
         "escalations",
         "extended",
+        "filled",
         "final",
         "groups",
         "guests",
+        "misjudged",
         "people",
         "reached",
         "rule",
@@ -70,12 +77,16 @@ class Table:
         self.there: set[str] = set()
         self.guests: set[Seat] = set()
         self.votes: dict[str, Vote] = {}
+        self.filled: set[Seat] = set()
+        self.earlier: frozenset[str] = frozenset()
         self.deadline = deadline
         self.final = final
         self.escalations: dict[str, int] = {}
         self.reached: list[str] = []
         self.extended = False
         self.stuck = False
+        self.misjudged = False
+        self._options: dict[str, list[Seat]] | None = None
 
     @property
     def due(self) -> int:
@@ -87,6 +98,7 @@ class Table:
         self.people = {
             (each["group"], each["holder"]): (each["holder"], *each["stand_ins"]) for each in told
         }
+        self._options = None
         self.there = {
             person
             for each in told
@@ -103,12 +115,36 @@ class Table:
             else who
             for (group, holder), who in self.people.items()
         }
+        self._options = None
         self.guests |= {(group, target) for group, holder in self.guests if holder == source}
         self.there.add(target)
 
     def options(self, person: str) -> tuple[Seat, ...]:
         """Return the seats that somebody may fill."""
-        return tuple(seat for seat, who in self.people.items() if person in who)
+        if self._options is None:
+            found: dict[str, list[Seat]] = {}
+            for seat, who in self.people.items():
+                for each in dict.fromkeys(who):
+                    found.setdefault(each, []).append(seat)
+            self._options = found
+        return tuple(self._options.get(person, ()))
+
+    def replace(self, level: dict[str, Any]) -> None:
+        """Let a level take over: nothing that was said before counts."""
+        self.groups = {level["name"]: level}
+        self.votes, self.filled = {}, set()
+
+    def has_room(self, votes: Mapping[str, Vote]) -> bool:
+        """Say whether these votes, new or moved, fill a seat each that nobody else fills."""
+        seats = {vote.seat for vote in votes.values()}
+        left = {self.votes[name].seat for name in votes if name in self.votes}
+        return len(seats) == len(votes) and self.filled.isdisjoint(seats - left)
+
+    def cast(self, votes: Mapping[str, Vote]) -> None:
+        """Count votes, new or moved: what each costs must not grow with those before it."""
+        self.filled -= {self.votes[name].seat for name in votes if name in self.votes}
+        self.filled |= {vote.seat for vote in votes.values()}
+        self.votes |= votes
 
     def enough(self) -> bool:
         """Say whether every group has its approvals."""

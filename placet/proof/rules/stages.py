@@ -4,7 +4,7 @@ from ..findings import shown
 from .breaches import Breach, MisplacedError, Problems
 from .reviews import leave, open_table, seated
 from .seats import Table
-from .story import PENDING, Seen, Story
+from .story import NOBODY, PENDING, Seen, Story
 from .values import instant
 
 _ENDS = {"reject": ("rejected", "timeout"), "expire": ("expired", "timeout")}
@@ -28,6 +28,8 @@ def opened(story: Story, event: Seen) -> Problems:
         if due is not None
     }
     story.table = table
+    earlier = (story.reviewers.get(each, NOBODY) for each in set(rule["distinct_from"]))
+    table.earlier = NOBODY.union(*earlier)
     yield from seated(story, table, event.data["seats"])
 
 
@@ -56,7 +58,7 @@ def escalated(story: Story, event: Seen) -> Problems:
         yield Breach.ESCALATION_UNFOUNDED, f"level {shown(name)} comes in otherwise than planned"
     table.reached.append(name)
     if level["mode"] == "replace":
-        table.groups, table.votes = {name: level}, {}
+        table.replace(level)
     yield from seated(story, table, event.data["seats"])
     if table.stuck and len(table.reached) == len(ladder):
         story.cause = ("rejected", "rule")
@@ -65,7 +67,9 @@ def escalated(story: Story, event: Seen) -> Problems:
 def stuck(story: Story, event: Seen) -> Problems:
     """A stage is stuck when its approvals are out of reach; the policy says what then."""
     table = open_table(story, event)
-    if table.surely_in_reach():
+    # It takes long to find out; whoever says so wrongly once need not be asked again.
+    table.misjudged = table.misjudged or table.surely_in_reach()
+    if table.misjudged:
         yield Breach.STUCK_UNFOUNDED, "those who may review could still approve it"
     table.stuck = True
     then = table.rule["when_stuck"]

@@ -7,6 +7,7 @@ from .seats import Table
 PENDING, CHANGES_REQUESTED = "pending", "changes_requested"
 NOBODY: frozenset[str] = frozenset()
 _NOTHING: dict[str, Any] = {}
+_NONE_HELD: set[tuple[str, str]] = set()
 """Shared by all stories that are over: there are many of them."""
 
 
@@ -125,7 +126,7 @@ class Story:
         self.index = 0
         self.passed: tuple[str, ...] = ()
         self.table: Table | None = None
-        self.held: frozenset[tuple[str, str]] = frozenset()
+        self.held: set[tuple[str, str]] = _NONE_HELD
         self.proposal: tuple[str, str | None] | None = None
         self.reviewers: dict[str, frozenset[str]] = {}
         self.approvers = NOBODY
@@ -156,5 +157,5 @@ class Story:
         if self.status == "approved":
             self.concerned = (*self.kept_out, *self.approvers)
         self.kept_out = self.approvers = NOBODY
-        self.table, self.rules, self.reviewers, self.held = None, _NOTHING, _NOTHING, frozenset()
+        self.table, self.rules, self.reviewers, self.held = None, _NOTHING, _NOTHING, _NONE_HELD
         self.passed, self.wait, self.policy, self.proposal = (), (0, 0), None, None
