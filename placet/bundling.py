@@ -177,7 +177,7 @@ class _Part:
                 self._event(row)
                 for name in names:
                     if (sealed := personal.get(name)) is not None:
-                        self._personal(row["position"], sealed)
+                        self._personal(row, sealed)
             self._progress(self.events)
 
     def _event(self, row: Mapping[str, Any]) -> None:
@@ -197,11 +197,13 @@ class _Part:
         if policy is not None:
             self.policies.add(policy)
 
-    def _personal(self, position: int, sealed: Ciphertext) -> None:
-        key = opening_key(sealed, self._keys) if self._keys else None
-        self.unopened += self._keys is not None and key is None
+    def _personal(self, row: Mapping[str, Any], sealed: Ciphertext) -> None:
+        # An event that only names what another says does not open it.
+        is_own = sealed.key_id.partition(":")[2] == row["event_id"]
+        key = opening_key(sealed, self._keys) if self._keys and is_own else None
+        self.unopened += self._keys is not None and is_own and key is None
         told = {
-            "position": position,
+            "position": row["position"],
             "digest": sealed.digest.hex(),
             "subject": sealed.subject,
             "key_id": sealed.key_id,

@@ -2,16 +2,29 @@
 
 import json
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from psycopg.rows import DictRow
 
 from placet.domain.ledger import RecordedEvent
 from placet.domain.plan import utc
-from placet.personal.sealing import TOKEN, TOKEN_BYTES, revealed, value_of
+from placet.personal.sealing import SEALED, TOKEN, TOKEN_BYTES, revealed, value_of
 
-Open = Callable[[Iterable[str]], Awaitable[dict[str, Mapping[str, Any] | str]]]
-"""Returns, by the digest in hex, what ciphertexts say by path, or what to show instead."""
+
+class Opened(NamedTuple):
+    """A ciphertext that was looked up.
+
+    Attributes:
+        request: In which it was recorded; None when nobody knows.
+        told: What it says by path, or what to show instead.
+    """
+
+    request: str | None
+    told: Mapping[str, Any] | str
+
+
+Open = Callable[[Iterable[str]], Awaitable[dict[str, Opened]]]
+"""Looks ciphertexts up by their digests in hex."""
 
 REQUEST = {
     "title": "state.title",
@@ -45,14 +58,26 @@ async def revealed_rows(
 
 
 def _values(
-    row: DictRow, columns: Mapping[str, str], opened: Mapping[str, Mapping[str, Any] | str]
+    row: DictRow, columns: Mapping[str, str], opened: Mapping[str, Opened]
 ) -> dict[str, Any]:
     # Lists count places from 1, as SQL does; paths count from 0.
     place = row.get("place", 1) - 1
+    named = {token[1] for name in columns if row[name] and (token := TOKEN.fullmatch(row[name]))}
+    told = _told_in(row["request"], {each: opened[each] for each in named & opened.keys()})
     return {
-        name: value_of(row[name], path.format(place=place), opened)
+        name: value_of(row[name], path.format(place=place), told)
         for name, path in columns.items()
         if row[name] is not None
+    }
+
+
+def _told_in(request: str, opened: Mapping[str, Opened]) -> dict[str, Mapping[str, Any] | str]:
+    """Return what is shown in a request: nothing that was recorded in another.
+
+    Whoever can append could otherwise have shown to them what they cannot open.
+    """
+    return {
+        digest: each.told if each.request == request else SEALED for digest, each in opened.items()
     }
 
 
@@ -62,10 +87,13 @@ async def revealed_events(rows: Sequence[DictRow], open_tokens: Open) -> list[Re
     opened = await open_tokens(
         token.decode() for body in bodies for token in TOKEN_BYTES.findall(body)
     )
+    told = {stream: _told_in(stream, opened) for stream in {row["stream"] for row in rows}}
     return [
         _pruned(row)
         if row["body"] is None
-        else RecordedEvent(**{**row, "body": revealed(json.loads(row["body"]), opened)})
+        else RecordedEvent(
+            **{**row, "body": revealed(json.loads(row["body"]), told[row["stream"]])}
+        )
         for row in rows
     ]
 

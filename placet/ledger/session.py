@@ -12,6 +12,7 @@ from placet.db import Pool, translated_errors
 from placet.domain.ledger import LedgerEvent, Receipt
 from placet.ledger import sql
 from placet.ledger.encoding import Encoded, Encoder, anchor_of
+from placet.ledger.revealing import Opened
 from placet.personal.sealing import SEALED, Ciphertext
 from placet.personal.vault import KeyNotAtHandError
 
@@ -52,16 +53,19 @@ class Session:
             # A new key is on the disk before it seals anything: nobody else waits for that.
             return await asyncio.to_thread(self._encoder.encode, events)
 
-    async def _opened(self, tokens: Iterable[str]) -> dict[str, Mapping[str, Any] | str]:
-        """Return what tokens (digests in hex) stand for, by path, or what to show instead."""
+    async def _opened(self, tokens: Iterable[str]) -> dict[str, Opened]:
+        """Return what tokens stand for, by their digests in hex."""
         digests = [bytes.fromhex(token) for token in dict.fromkeys(tokens)]
         if not digests:
             return {}
         rows = await self._all(sql.PERSONAL, {"digests": digests})
+        requests = {row["digest"].hex(): row.pop("stream") for row in rows}
         vault = self._encoder.vault
-        if vault is None:
-            return {row["digest"].hex(): SEALED for row in rows}
-        return vault.open(Ciphertext(**row) for row in rows)
+        told = vault.open(Ciphertext(**row) for row in rows) if vault else {}
+        return {
+            digest: Opened(request, told.get(digest, SEALED))
+            for digest, request in requests.items()
+        }
 
     async def _all_patiently(
         self, query: LiteralString, values: Mapping[str, Any]

@@ -65,10 +65,14 @@ select encode(event_id, 'hex') as event_id, seq, stream, stream_seq, kind, occur
  order by stream_seq
 """
 
+# With the request that it was recorded in: whoever names it elsewhere is not told what it says.
 PERSONAL = """
-select digest, subject, key_id, ciphertext
-  from audit.pii
- where digest = any(%(digests)s::bytea[])
+select p.digest, p.subject, p.key_id, p.ciphertext, k.stream
+  from audit.pii p
+  left join audit.event_key k
+         on k.event_id = case when p.key_id ~ ':[0-9a-f]{64}$'
+                              then decode(split_part(p.key_id, ':', 2), 'hex') end
+ where p.digest = any(%(digests)s::bytea[])
 """
 
 PUT_CONTENT = "select encode(content.put(%(data)s::bytea, %(media_type)s), 'hex') as digest"

@@ -18,6 +18,7 @@ from placet.sealing.keys import RETIRED_FILE
 from placet.settings import Settings
 from placet.signing import LOG_FILE, open_signer
 from tests.conftest import Database
+from tests.ledger.raw import append_raw
 from tests.ledger.stories import event, state, submitted
 from tests.support.ledgers import private_key
 from tests.support.sealed import WITNESS, seal
@@ -218,6 +219,27 @@ async def test_names_are_revealed_or_left_sealed(
     assert not any(row["key"] for row in lines(without, "personal.jsonl"))
     assert office.verify(with_names) == office.verify(without) == 0
     assert lines(with_names) == lines(without)
+
+
+@pytest.mark.rule(number=11)
+async def test_a_bundle_opens_nothing_that_an_event_only_names(
+    office: Office, database: Database
+) -> None:
+    await office.tell("expense-1")
+    with psycopg.connect(database.app_url) as thief:
+        (body,) = thief.execute(
+            "select body from audit.known_event where stream = 'expense-1' and stream_seq = 2"
+        ).fetchone() or ("",)
+        own = event(request="stolen", step=1)
+        stolen = {**json.loads(bytes(body)), **own.body, "kind": own.kind}
+        append_raw(thief, [own.model_copy(update={"body": stolen})])
+    office.seal()
+    one = office.export("one", "--request", "stolen")
+    rows = lines(one, "personal.jsonl")
+    assert rows
+    assert not any(row["key"] for row in rows)
+    whole = lines(office.export("whole"), "personal.jsonl")
+    assert {row["position"] for row in whole if row["key"]} == {1}
 
 
 async def test_names_that_cannot_be_revealed_here_are_counted(

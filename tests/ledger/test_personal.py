@@ -18,6 +18,7 @@ from placet.personal.sealing import ERASED, SEALED
 from placet.personal.vault import Vault, open_vault
 from placet.proof.leaf import leaf_hash
 from tests.conftest import Database
+from tests.ledger.raw import append_raw
 from tests.ledger.stories import event, person, state, submitted
 
 FAKE = "sealed:" + "ab" * 32
@@ -129,6 +130,37 @@ async def test_leaves_are_of_what_is_recorded_and_not_of_what_is_shown(
     for recorded in await sealed.sealed_timeline("expense-1"):
         assert leaf_hash(leaf_event(recorded)).hex() == recorded.leaf
         assert "dinner" not in json.dumps(recorded.body)
+
+
+@pytest.mark.rule(number=11)
+async def test_what_somebody_else_recorded_is_not_shown_to_who_names_it_in_their_own_request(
+    sealed: PostgresLedger, database: Database
+) -> None:
+    """Whoever has the application's password and no key would else have it opened for them."""
+    await tell(sealed)
+    with psycopg.connect(database.app_url) as thief:
+        rows = thief.execute(
+            "select body from audit.known_event where stream = 'expense-1' order by stream_seq"
+        ).fetchall()
+        for number, (body,) in enumerate(rows):
+            told = json.loads(bytes(body))
+            own = event(told["kind"], request="stolen", step=number)
+            copied = {**told, "request": "stolen", "occurred": own.body["occurred"]}
+            append_raw(thief, [own.model_copy(update={"body": copied})])
+    row = await sealed.request("stolen")
+    assert row is not None
+    shown = [
+        row,
+        *await sealed.requests(requester="alice"),
+        *await sealed.assignments(["stolen"]),
+        *await sealed.reviews("stolen"),
+        *await sealed.timeline("stolen"),
+    ]
+    told = str([each for each in shown if getattr(each, "request", None) != "expense-1"])
+    assert SEALED in told
+    for text in ("Alice", "Bob", "Carol", "dinner", "dear", "@example"):
+        assert text not in told
+    assert "Team dinner" in str(await sealed.request("expense-1"))
 
 
 async def test_a_repeated_append_is_the_same_event(sealed: PostgresLedger) -> None:
