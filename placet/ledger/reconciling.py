@@ -147,7 +147,7 @@ def _body(raw: bytes) -> dict[str, Any]:
     """Return the body; what is no JSON object any more has a leaf that does not fit."""
     try:
         told = json.loads(raw)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return told if isinstance(told, dict) else {}
 

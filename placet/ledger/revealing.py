@@ -10,6 +10,9 @@ from placet.domain.ledger import RecordedEvent
 from placet.domain.plan import utc
 from placet.personal.sealing import SEALED, TOKEN, TOKEN_BYTES, revealed, value_of
 
+_MAX_DEPTH = 100
+"""So deep may a body nest for the verifier too."""
+
 
 class Opened(NamedTuple):
     """A ciphertext that was looked up.
@@ -91,9 +94,7 @@ async def revealed_events(rows: Sequence[DictRow], open_tokens: Open) -> list[Re
     return [
         _pruned(row)
         if row["body"] is None
-        else RecordedEvent(
-            **{**row, "body": revealed(json.loads(row["body"]), told[row["stream"]])}
-        )
+        else RecordedEvent(**{**row, "body": revealed(_body(row), told[row["stream"]])})
         for row in rows
     ]
 
@@ -101,14 +102,38 @@ async def revealed_events(rows: Sequence[DictRow], open_tokens: Open) -> list[Re
 def sealed_events(rows: Sequence[DictRow]) -> list[RecordedEvent]:
     """Return events exactly as they are recorded and signed."""
     return [
-        _pruned(row)
-        if row["body"] is None
-        else RecordedEvent(**{**row, "body": json.loads(row["body"])})
+        _pruned(row) if row["body"] is None else RecordedEvent(**{**row, "body": _body(row)})
         for row in rows
     ]
 
 
+def _body(row: DictRow) -> dict[str, Any]:
+    """Return an event's body; of one that cannot be read, what its header says.
+
+    Numbers of thousands of digits, or a thousand lists in each other, are JSON to the database, and
+    must not keep the rest of a story from being read.
+    """
+    try:
+        told: dict[str, Any] = json.loads(row["body"])
+    except (ValueError, RecursionError):
+        return _header(row)
+    return told if _nests_little(told) else _header(row)
+
+
+def _nests_little(told: dict[str, Any]) -> bool:
+    level: list[Any] = [told]
+    for _ in range(_MAX_DEPTH):
+        inner = (item.values() if isinstance(item, dict) else item for item in level)
+        level = [item for items in inner for item in items if isinstance(item, dict | list)]
+        if not level:
+            return True
+    return False
+
+
+def _header(row: DictRow) -> dict[str, Any]:
+    return {"kind": row["kind"], "request": row["stream"], "occurred": utc(row["occurred"])}
+
+
 def _pruned(row: DictRow) -> RecordedEvent:
     """Return an event whose body is gone, with what its header still says."""
-    left = {"kind": row["kind"], "request": row["stream"], "occurred": utc(row["occurred"])}
-    return RecordedEvent(**{**row, "body": left, "pruned": True})
+    return RecordedEvent(**{**row, "body": _header(row), "pruned": True})

@@ -117,6 +117,16 @@ def test_a_loss_is_accepted_by_the_command_line_alone(
     assert [finding.code for finding in told] == found
 
 
+@pytest.mark.rule(number=11)
+def test_a_hold_is_not_released_in_the_story_of_another() -> None:
+    replay, real = Replay(), _held("ann") | {"data": {"hold": "real", "on": "subject"}}
+    assert not [*replay.see(0, "hold:real", 1, "person:hold:placed", 0, real)]
+    assert not [*replay.see(1, "hold:1", 1, "person:hold:placed", 0, _held("eve"))]
+    stolen = _held("bob") | {"data": real["data"]}
+    (found,) = replay.see(2, "hold:1", 2, "person:hold:released", 0, stolen)
+    assert found.code is Breach.HOLD_UNFOUNDED
+
+
 def test_somebody_is_erased_between_the_permit_and_the_end() -> None:
     story = recorded("expense-approved-and-paid")
     place = next(i for i, each in enumerate(story) if each.kind == Kind.EFFECT_DONE)

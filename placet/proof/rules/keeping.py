@@ -29,6 +29,9 @@ class Keeping:
         """Yield what is wrong with an event of one of the kinds in ``STREAMS``."""
         if not stream.startswith(STREAMS[kind]) or "program" not in body["service"]:
             yield Breach.WRITER_OTHER, f"no {shown(kind)} belongs here"
+        elif STREAMS[kind] == "hold:" and stream != f"hold:{body['data']['hold']}":
+            # Else one that somebody has placed themselves would release another's.
+            yield Breach.HOLD_UNFOUNDED, "it is about a hold that has another story"
         who = body["actor"]["id"]
         if kind == "person:hold:placed":
             if stream_seq != 1:
