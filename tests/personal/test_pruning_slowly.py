@@ -258,3 +258,50 @@ async def test_who_prunes_can_take_no_step_of_their_own(
     with eraser(world) as connection, pytest.raises(psycopg.Error, match=told):
         connection.execute(attempt)
     assert world.run("select count(*) from audit.event where seq <= 10") == [(10,)]
+
+
+def stone_of(name: str, first: int, last: int, **more: Any) -> Any:
+    """Return a tombstone as whoever has the application's password may write it."""
+    data = {"partition": name, "from_seq": first, "to_seq": last, "before": "2999-01-01T00:00:00Z"}
+    return event("system:partition:pruned", request=f"retention:{name}", data=data, **more)
+
+
+async def test_no_event_comes_late_into_what_is_being_pruned(
+    world: World, database: Database
+) -> None:
+    """It would lose its header with its body, and nobody could prove the ledger any more."""
+    stone = stone_of("event_from_11", 11, 20)
+    with (
+        psycopg.connect(database.app_url) as late,
+        psycopg.connect(database.app_url) as other,
+        eraser(world) as connection,
+    ):
+        append_raw(other, [event(request="expense-new", state=state("rejected")), stone])
+        other.commit()
+        world.seal()
+        append_raw(late, [event(request="expense-late", reason="late")])
+        for number in range(7):
+            append_raw(other, [event(request=f"expense-{number}")])
+            other.rollback()
+        begin = ["event_from_11", bytes.fromhex(stone.event_id)]
+        with pytest.raises(psycopg.Error, match="Somebody is appending"):
+            connection.execute("select audit.begin_pruning(%s, %s)", begin)
+        late.commit()
+        with pytest.raises(psycopg.Error, match="1 of its events are not sealed yet"):
+            connection.execute("select audit.begin_pruning(%s, %s)", begin)
+    assert world.run("select count(*) from audit.known_event where seq = 14") == [(1,)]
+
+
+async def test_a_partition_is_pruned_by_one_tombstone(world: World, database: Database) -> None:
+    await begun(world)
+    second = stone_of("event_from_1", 1, 10, step="second")
+    with psycopg.connect(database.app_url) as other:
+        append_raw(other, [second])
+    world.seal()
+    with (
+        eraser(world) as connection,
+        pytest.raises(psycopg.Error, match="pruned by another tombstone already"),
+    ):
+        connection.execute(
+            "select audit.begin_pruning(%s, %s)", ["event_from_1", bytes.fromhex(second.event_id)]
+        )
