@@ -158,6 +158,10 @@ class _Event:
             yield self._wrong(Code.WRITER_UNKNOWN, told)
         elif not self._line.is_signed_by(key):
             yield self._wrong(Code.SIGNATURE_FALSE, f"it is not what {key.short} signed")
+        elif self._line.position >= self._trust.retired.get(key.short, 2**63):
+            yield self._wrong(
+                Code.WRITER_RETIRED, f"the writer's key {key.short} signs nothing any more"
+            )
 
     def _story(self) -> Iterator[Finding]:
         event = self._line.event

@@ -31,6 +31,7 @@ class Code(StrEnum):
     SIGNATURE_FALSE = "signature-false"
     SIGNATURE_MISSING = "signature-missing"
     WRITER_UNKNOWN = "writer-unknown"
+    WRITER_RETIRED = "writer-retired"
 
     NOTE_UNREADABLE = "note-unreadable"
     NOTE_UNSIGNED = "note-unsigned"

@@ -10,7 +10,7 @@ from .findings import MissingError, UnusableError, plural
 from .note import COSIGNATURE, SIGNATURE, NoteError, VerifierKey, parse_key
 
 _KEY_BYTES = 32
-_PARTS = {"log", "people", "timestamp", "unsigned_before", "witnesses", "writers"}
+_PARTS = {"log", "people", "retired", "timestamp", "unsigned_before", "witnesses", "writers"}
 _T = TypeVar("_T")
 
 
@@ -25,6 +25,7 @@ class Trust(NamedTuple):
         quorum: How many of them must have cosigned the newest checkpoint.
         people: Public keys (32 bytes) that sign decisions, by the person's id and the key's.
         unsigned_before: Events at positions before this one may be without a signature.
+        retired: From which position on a writer's key signs nothing any more, by its name and id.
         timestamp: Certificates, in PEM, that a time-stamp authority's must lead to.
     """
 
@@ -35,6 +36,7 @@ class Trust(NamedTuple):
     quorum: int
     people: dict[str, dict[str, bytes]]
     unsigned_before: int
+    retired: dict[str, int]
     timestamp: tuple[str, ...] = ()
 
 
@@ -56,8 +58,10 @@ def read_trust(path: Path) -> Trust:
             quorum=_one(witnesses["quorum"], int),
             people={who: _people(keys) for who, keys in told.get("people", {}).items()},
             unsigned_before=_one(told.get("unsigned_before", 0), int),
+            retired={key: _one(at, int) for key, at in told.get("retired", {}).items()},
             timestamp=tuple(_one(each, str) for each in told.get("timestamp", ())),
         )
+        _only_of(trust.writers, trust.retired)
     except OSError as error:
         raise MissingError(f"{path}: {error.strerror}; name the file of pinned keys") from None
     except UnicodeDecodeError:
@@ -102,6 +106,12 @@ def _only_known(told: dict[str, Any]) -> None:
     unknown = told.keys() - _PARTS
     if unknown:
         raise ValueError(f"nobody knows what {', '.join(sorted(unknown))} means there")
+
+
+def _only_of(writers: Iterable[str], retired: Iterable[str]) -> None:
+    strangers = set(retired).difference(writers)
+    if strangers:
+        raise ValueError(f"{min(strangers)!a} is retired there, and no key of a writer")
 
 
 def _keys(texts: Iterable[str], of_type: int) -> tuple[VerifierKey, ...]:

@@ -20,7 +20,15 @@ from placet.proof.note import public_key
 from placet.proof.tree import Frontier
 from tests.proof.conftest import Codes
 from tests.support import ledgers
-from tests.support.ledgers import KEYS, ORIGIN, Ledger, checkpoint_note, private_key, resigned
+from tests.support.ledgers import (
+    KEYS,
+    ORIGIN,
+    WRITER_KEY,
+    Ledger,
+    checkpoint_note,
+    private_key,
+    resigned,
+)
 
 Change = Callable[[Ledger], None]
 
@@ -555,6 +563,19 @@ def test_many_ciphertexts_in_one_event_take_no_time_each(tmp_path: Path, codes: 
     began = time.process_time()
     assert codes(ledger.write(tmp_path / "bundle")) == set()
     assert time.process_time() - began < 10
+
+
+@pytest.mark.rule(number=11)
+def test_a_stolen_key_of_a_writer_signs_nothing_after_it_was_retired(
+    tmp_path: Path, codes: Codes
+) -> None:
+    ledger = Ledger()
+    for number in range(3):
+        ledger.append(f"expense-{number}", "person:case:commented", {})
+    ledger.seal()
+    bundle = ledger.write(tmp_path / "bundle")
+    assert codes(bundle) == codes(bundle, retired={WRITER_KEY.short: 3}) == set()
+    assert codes(bundle, retired={WRITER_KEY.short: 2}) == {Code.WRITER_RETIRED}
 
 
 def test_events_from_before_signing_may_be_unsigned(tmp_path: Path, codes: Codes) -> None:

@@ -150,6 +150,9 @@ def test_a_kept_note_is_given_as_a_file(
         {"witnesses": {"keys": [str(ledgers.WITNESS_KEY)], "quorum": True}},
         {"people": {"bob": [{"kty": "OKP", "crv": "Ed25519", "kid": "b", "x": "AAAA"}]}},
         {"unsigned_before": "all"},
+        {"retired": {str(ledgers.WRITER_KEY): 7}},
+        {"retired": {ledgers.WRITER_KEY.short: "7"}},
+        {"retired": [ledgers.WRITER_KEY.short]},
     ],
 )
 def test_a_trust_file_that_means_nothing_cannot_be_used(
