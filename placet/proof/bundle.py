@@ -25,6 +25,7 @@ CHECKPOINTS = "checkpoints"
 PROOF = "proof.json"
 STAMP = "stamp.tsr"
 ALWAYS = {EVENTS, PERSONAL, CHECKPOINT, CHECKPOINTS}
+_LARGE = {EVENTS, PERSONAL, CHECKPOINTS, PROOF}
 
 MAX_LINE = 8 << 20
 """A body has a mebibyte at most; written as a string in a line it may take several times that."""
@@ -78,9 +79,8 @@ class Bundle(NamedTuple):
             UnusableError: It is not canonical JSON with a newline at its end.
         """
         # A path for each event may be some times as long as the events are.
-        with self.open(EVENTS) as stream:
-            events = os.fstat(stream.fileno()).st_size
-        return _json(self.path, name, max(MAX_SMALL_FILE, _PROOF_TIMES * events))
+        most = max(MAX_SMALL_FILE, _PROOF_TIMES * _length(self, EVENTS))
+        return _json(self.path, name, most)
 
 
 def open_bundle(path: Path) -> Bundle:
@@ -115,6 +115,9 @@ def check_files(bundle: Bundle) -> Iterator[Finding]:
             yield Finding(Code.FILE_MISSING, shown(name), "the bundle names it, it is not there")
         elif not _is_expected(name, bundle):
             yield Finding(Code.FILE_UNEXPECTED, shown(name), "no bundle has such a file")
+        elif name not in _LARGE and _length(bundle, name) > MAX_SMALL_FILE:
+            # A file with holes may be longer than anybody can read, and take no room.
+            yield Finding(Code.FILE_UNEXPECTED, _told(name), "no such file is so long")
         else:
             actual, place = _digest(bundle, name), _told(name)
             if actual != digest:
@@ -156,6 +159,11 @@ def notes(stream: BinaryIO) -> Iterator[str]:
     if note:
         # Without its empty line it is no note of this file; reading it will say so.
         yield _text(note) + "\n\n"
+
+
+def _length(bundle: Bundle, name: str) -> int:
+    with bundle.open(name) as stream:
+        return os.fstat(stream.fileno()).st_size
 
 
 def _digest(bundle: Bundle, name: str) -> str:

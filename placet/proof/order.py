@@ -16,6 +16,7 @@ ERASED = "system:subject:erased"
 PRUNED = "system:partition:pruned"
 
 _MICRO = 1_000_000
+_NAMED = 80
 
 
 class Order:
@@ -30,6 +31,7 @@ class Order:
         unopened: How many ciphertexts came without their key.
         erased: How many ciphertexts are gone.
         hidden: How many signatures of people are sealed or gone.
+        ahead: How many events say that they occurred later than they were recorded.
     """
 
     def __init__(self, bundle: Bundle, roots: Mapping[int, bytes]) -> None:
@@ -37,7 +39,7 @@ class Order:
         self.policies: set[str] = set()
         self.first: int | None = None
         self.last: int | None = None
-        self.pruned = self.unsigned = self.unopened = self.erased = self.hidden = 0
+        self.pruned = self.unsigned = self.unopened = self.erased = self.hidden = self.ahead = 0
         self._bundle = bundle
         self._roots = roots
         self._next = bundle.first
@@ -136,6 +138,7 @@ class Order:
         anchor's tree holds; these events all stand before it.
         """
         recorded = one.event.recorded
+        self.ahead += one.event.occurred > recorded + ALLOWANCE * _MICRO
         self.first, self.last = (recorded if self.first is None else self.first), recorded
         latest, at = self._latest
         if recorded < latest - ALLOWANCE * _MICRO:
@@ -158,7 +161,8 @@ class Order:
             return
         policy, data = one.body.get("policy"), one.body.get("data")
         if isinstance(policy, dict):
-            self.policies.add(str(policy.get("digest")))
+            # What is longer than a digest names no policy, and is not worth the memory.
+            self.policies.add(str(policy.get("digest"))[:_NAMED])
         if one.event.kind == ERASED and isinstance(data, dict):
             self._gone.update(_digests(data.get("digests")))
         if one.event.kind == PRUNED and isinstance(data, dict):

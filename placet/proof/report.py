@@ -95,6 +95,11 @@ def _unproved(report: Report, trust: Trust) -> Iterator[str]:
             "stories begin too early, or lack bodies, to be judged by the rules",
         ),
         (
+            order.ahead,
+            "event says that it occurred after it was recorded: do not believe its timers",
+            "events say that they occurred after they were recorded: do not believe their timers",
+        ),
+        (
             order.hidden,
             "signature of a person under a decision is sealed or erased",
             "signatures of people under decisions are sealed or erased",

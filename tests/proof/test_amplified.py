@@ -12,10 +12,12 @@ import pytest
 
 from placet.proof.bundle import Bundle
 from placet.proof.events import check_events
+from placet.proof.findings import Code
 from placet.proof.rules.breaches import Breach
 from placet.proof.rules.policies import Rulebook
 from placet.proof.rules.replay import Replay
 from placet.proof.trust import Trust
+from placet.proof.verify import verify
 from tests.support.ledgers import Ledger, canonical, sha256
 
 MEMORY = 200 << 20
@@ -47,6 +49,17 @@ def test_a_long_name_above_many_values_is_not_written_out_for_each(pinned: Trust
     with cheap():
         [one], _ = check_events([line], [], pinned, 0)
     assert one.lacking == ("0" * 64,)
+
+
+def test_what_is_no_digest_of_a_policy_is_not_kept(tmp_path: Path, pinned: Trust) -> None:
+    ledger = Ledger()
+    for number in range(3):
+        told = {"policy": {"digest": f"{number}" * (1 << 19)}, "data": {}}
+        ledger.append(f"expense-{number}", "person:case:commented", told)
+    ledger.seal()
+    report = verify(ledger.write(tmp_path / "bundle"), pinned, judges=(), processes=1)
+    assert report.findings.counts[Code.POLICY_MISSING] == 3
+    assert sum(map(len, report.order.policies)) < 1_000
 
 
 def _repeated_groups(stage: dict[str, Any]) -> None:

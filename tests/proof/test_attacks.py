@@ -9,6 +9,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,12 +18,16 @@ import pytest
 from placet.proof.findings import Code
 from placet.proof.leaf import Event
 from placet.proof.note import public_key
+from placet.proof.report import unproved
 from placet.proof.tree import Frontier
+from placet.proof.trust import Trust
+from placet.proof.verify import verify
 from tests.proof.conftest import Codes
 from tests.support import ledgers
 from tests.support.ledgers import (
     KEYS,
     ORIGIN,
+    START,
     WRITER_KEY,
     Ledger,
     checkpoint_note,
@@ -576,6 +581,25 @@ def test_a_stolen_key_of_a_writer_signs_nothing_after_it_was_retired(
     bundle = ledger.write(tmp_path / "bundle")
     assert codes(bundle) == codes(bundle, retired={WRITER_KEY.short: 3}) == set()
     assert codes(bundle, retired={WRITER_KEY.short: 2}) == {Code.WRITER_RETIRED}
+
+
+@pytest.mark.rule(number=11)
+@pytest.mark.parametrize(("ahead", "told"), [(400, 1), (200, 0)])
+def test_an_event_that_is_told_before_it_occurs_is_counted(
+    ahead: int, told: int, tmp_path: Path, pinned: Trust
+) -> None:
+    """So somebody with a writer's key would let a deadline pass before its time."""
+    ledger = Ledger()
+    first = ledger.append("expense-0", "person:case:commented", {})
+    later = START + timedelta(seconds=ahead)
+    event = ledger.append("expense-0", "person:case:commented", {}, at=later)
+    ledger.events[1] = event._replace(recorded=first.recorded)
+    ledger.rebuild()
+    bundle = ledger.write(tmp_path / "bundle")
+    report = verify(bundle, pinned, judges=(), processes=1)
+    assert not report.findings.counts
+    assert report.order.ahead == told
+    assert any("after it was recorded" in each for each in unproved(report, pinned)) is bool(told)
 
 
 def test_events_from_before_signing_may_be_unsigned(tmp_path: Path, codes: Codes) -> None:

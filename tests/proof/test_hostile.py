@@ -67,6 +67,19 @@ def test_a_file_that_is_none_is_unexpected(
     assert codes(bundle) == {Code.FILE_UNEXPECTED}
 
 
+@pytest.mark.parametrize("name", ["stamp.tsr", f"policies/{'a' * 64}.json"])
+def test_a_file_with_holes_is_not_read_to_its_end(
+    name: str, ledger: Ledger, tmp_path: Path, codes: Codes
+) -> None:
+    bundle = ledger.write(tmp_path / "bundle")
+    told = json.loads((bundle / "bundle.json").read_bytes())
+    told["files"][name] = "0" * 64
+    (bundle / "bundle.json").write_bytes(ledgers.canonical(told) + b"\n")
+    with (bundle / name).open("wb") as file:
+        file.truncate(1 << 42)
+    assert codes(bundle) == {Code.FILE_UNEXPECTED}
+
+
 def test_directories_may_lie_in_each_other_without_end(
     ledger: Ledger, tmp_path: Path, codes: Codes
 ) -> None:
