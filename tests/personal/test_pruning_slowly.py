@@ -262,7 +262,8 @@ async def test_who_prunes_can_take_no_step_of_their_own(
 
 def stone_of(name: str, first: int, last: int, **more: Any) -> Any:
     """Return a tombstone as whoever has the application's password may write it."""
-    data = {"partition": name, "from_seq": first, "to_seq": last, "before": "2999-01-01T00:00:00Z"}
+    data: dict[str, Any] = {"partition": name, "from_seq": first, "to_seq": last}
+    data["before"] = "2999-01-01T00:00:00Z"
     return event("system:partition:pruned", request=f"retention:{name}", data=data, **more)
 
 
