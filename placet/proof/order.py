@@ -1,5 +1,6 @@
 """What can only be judged of events together: their order, their times, and what they lack."""
 
+from array import array
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -14,6 +15,15 @@ ALLOWANCE = 5 * 60
 
 ERASED = "system:subject:erased"
 PRUNED = "system:partition:pruned"
+
+KEPT = {
+    ERASED,
+    PRUNED,
+    "person:hold:placed",
+    "person:hold:released",
+    "person:loss:accepted",
+}
+"""What keeps its body when it is pruned: the proof of others stands on it."""
 
 _MICRO = 1_000_000
 _NAMED = 80
@@ -48,6 +58,7 @@ class Order:
         self._latest = self._latest_since_witness = (-(2**63), 0)
         self._lacking: dict[bytes, int] = {}
         self._bare: list[tuple[int, int]] = []
+        self._whole = array("q")
         self._gone: set[bytes] = set()
         self._tombstones: list[tuple[int, int]] = []
 
@@ -100,9 +111,14 @@ class Order:
             told = f"the ciphertext {digest.hex()} is gone, and no event says that it was erased"
             yield Finding(Code.PERSONAL_MISSING, f"position {position}", told)
         covered = _Ranges(self._tombstones)
+        # Bodies go with their partition: whoever takes some of them away chooses what to hide.
+        kept = {place for seq in self._whole if (place := covered.place_of(seq)) is not None}
         for seq, position in self._bare:
-            if seq not in covered:
+            place = covered.place_of(seq)
+            if place is None or place in kept:
                 told = "its body is gone, and no event says that it was pruned"
+                if place is not None:
+                    told = "its body is gone, and others are there that were to be pruned with it"
                 yield Finding(Code.BODY_MISSING, f"position {position}", told)
 
     def _stream(self, one: Checked, place: str) -> Iterator[Finding]:
@@ -157,6 +173,8 @@ class Order:
         if one.pruned:
             self.pruned += 1
             self._bare.append((one.event.seq, one.position))
+        elif one.event.kind not in KEPT:
+            self._whole.append(one.event.seq)
         if one.body is None:
             return
         policy, data = one.body.get("policy"), one.body.get("data")
@@ -193,9 +211,10 @@ class _Ranges:
                 self._firsts.append(first)
                 self._lasts.append(last)
 
-    def __contains__(self, number: int) -> bool:
+    def place_of(self, number: int) -> int | None:
+        """Return which of the ranges, joined where they overlap, holds a number."""
         place = bisect_right(self._firsts, number) - 1
-        return place >= 0 and number <= self._lasts[place]
+        return place if place >= 0 and number <= self._lasts[place] else None
 
 
 class _Unique:

@@ -473,13 +473,34 @@ def test_a_grown_ledger_extends_every_note_that_was_kept(
 def test_a_body_may_be_gone_when_an_event_says_so(
     ledger: Ledger, tmp_path: Path, codes: Codes
 ) -> None:
-    ledger.prune(2)
+    for at in range(4):
+        ledger.prune(at)
     told = {"from_seq": 1, "to_seq": 4}
     ledger.append("ledger", "system:partition:pruned", {"data": told})
     ledger.seal()
     assert codes(ledger.write(tmp_path / "bundle")) == set()
     ledger.prune(4)
     assert codes(ledger.write(tmp_path / "more")) == {Code.BODY_MISSING}
+
+
+@pytest.mark.rule(number=11)
+def test_nobody_chooses_which_bodies_a_tombstone_is_good_for(
+    ledger: Ledger, tmp_path: Path, codes: Codes
+) -> None:
+    """Whoever hands a bundle over could else hide one body behind an honest tombstone."""
+    held = {"hold": "h", "on": "subject", "target": "bob"}
+    ledger.append("hold:h", "person:hold:placed", {"data": held})
+    told = {"from_seq": 1, "to_seq": len(ledger.events)}
+    ledger.append("ledger", "system:partition:pruned", {"data": told})
+    ledger.seal()
+    assert codes(ledger.write(tmp_path / "honest")) == set()
+    ledger.prune(0)
+    assert codes(ledger.write(tmp_path / "bundle")) == {Code.BODY_MISSING}
+    for at in range(1, told["to_seq"] - 1):
+        ledger.prune(at)
+    ledger.personal.clear()
+    ledger.policies.clear()
+    assert Code.BODY_MISSING not in codes(ledger.write(tmp_path / "pruned"))
 
 
 @pytest.mark.rule(number=11)
@@ -499,7 +520,7 @@ def test_a_tombstone_says_nothing_of_what_came_after_it(
     [
         ([(1, 4)], {0, 1, 2, 3}),
         ([(3, 4), (1, 1)], {0, 2, 3}),
-        ([(1, 9), (2, 2)], {0, 1, 2, 3}),
+        ([(1, 9), (2, 2)], {*range(9)}),
         ([(4, 1)], set()),
         ([(2**40, 2**41)], set()),
     ],
@@ -530,7 +551,8 @@ def test_what_is_left_of_a_pruned_event_stays_proved(
 ) -> None:
     ledger.append("ledger", "system:partition:pruned", {"data": {"from_seq": 1, "to_seq": 4}})
     ledger.seal()
-    ledger.prune(2)
+    for at in range(4):
+        ledger.prune(at)
     ledger.pruned[2] = hashlib.sha256(b"another body").digest()
     found = codes(ledger.write(tmp_path / "bundle"))
     assert found == {Code.LEAF_CHANGED, Code.SIGNATURE_FALSE, Code.ROOT_DIFFERS}
