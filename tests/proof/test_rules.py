@@ -107,13 +107,15 @@ def test_a_hold_is_released_by_somebody_else_and_once(
     [
         ("place:shelf", PROGRAM, []),
         ("hold:1", PROGRAM, [Breach.WRITER_OTHER]),
+        ("place:attic", PROGRAM, [Breach.WRITER_OTHER]),
         ("place:shelf", {"workflow_id": "w"}, [Breach.WRITER_OTHER]),
     ],
 )
 def test_a_loss_is_accepted_by_the_command_line_alone(
     stream: str, service: Any, found: list[Breach]
 ) -> None:
-    told = Replay().see(0, stream, 1, "person:loss:accepted", 0, _held("ann", service))
+    body = _held("ann", service) | {"data": {"place": "shelf", "held": 3, "found": 0}}
+    told = Replay().see(0, stream, 1, "person:loss:accepted", 0, body)
     assert [finding.code for finding in told] == found
 
 

@@ -245,8 +245,15 @@ async def test_an_event_accepts_exactly_the_loss_that_it_tells_of_and_once(
     told = {
         name: loss_accepted(*name, 0, HEIDI) for name in (("shelf", 2), ("attic", 3), ("shelf", 3))
     }
+    aside = told["shelf", 3].model_copy(
+        update={
+            "event_id": "00" * 32,
+            "stream": "place:cellar",
+            "body": told["shelf", 3].body | {"request": "place:cellar"},
+        }
+    )
     with psycopg.connect(sealed_ledger.admin_url, autocommit=True) as connection:
-        append_raw(connection, [*told.values(), other := event()])
+        append_raw(connection, [*told.values(), aside, other := event()])
 
     def accepting(one: LedgerEvent) -> int:
         with psycopg.connect(sealed_ledger.url) as connection:
@@ -256,11 +263,12 @@ async def test_an_event_accepts_exactly_the_loss_that_it_tells_of_and_once(
             assert row is not None
             return int(row[0])
 
-    for refused in (("shelf", 2), ("attic", 3)):
+    for wrong in (("shelf", 2), ("attic", 3)):
         with pytest.raises(psycopg.Error, match="is not what was accepted: see"):
-            accepting(told[refused])
-    with pytest.raises(psycopg.Error, match="No event accepts a loss under this id"):
-        accepting(other)
+            accepting(told[wrong])
+    for refused in (aside, other):
+        with pytest.raises(psycopg.Error, match="No event accepts a loss under this id"):
+            accepting(refused)
     assert held(sealed_ledger) == {"shelf": 3}
 
     assert accepting(told["shelf", 3]) == 3

@@ -32,6 +32,8 @@ class Keeping:
         elif STREAMS[kind] == "hold:" and stream != f"hold:{body['data']['hold']}":
             # Else one that somebody has placed themselves would release another's.
             yield Breach.HOLD_UNFOUNDED, "it is about a hold that has another story"
+        elif kind == "person:loss:accepted" and stream != f"place:{body['data']['place']}":
+            yield Breach.WRITER_OTHER, "it is about a place that has another story"
         who = body["actor"]["id"]
         if kind == "person:hold:placed":
             if stream_seq != 1:
