@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 from .canonical import read_canonical
-from .findings import Code, Finding, MissingError, UnusableError, shown
+from .findings import Code, DamagedError, Finding, MissingError, UnusableError, shown
 from .note import MAX_NOTE_BYTES
 
 FORMAT = "placet-bundle/1"
@@ -91,7 +91,7 @@ def open_bundle(path: Path) -> Bundle:
     """
     told = _json(path, MANIFEST)
     if not isinstance(told, dict) or told.keys() != _KEYS or told["format"] != FORMAT:
-        raise UnusableError(f"{MANIFEST} is not of the form {FORMAT}")
+        raise DamagedError(f"{MANIFEST} is not of the form {FORMAT}")
     files, request = told["files"], told["request"]
     numbers = (told["from"], told["size"], told["count"])
     if (
@@ -101,7 +101,7 @@ def open_bundle(path: Path) -> Bundle:
         or not isinstance(files, dict)
         or not files.keys() >= ALWAYS
     ):
-        raise UnusableError(f"{MANIFEST} does not say what a bundle must say")
+        raise DamagedError(f"{MANIFEST} does not say what a bundle must say")
     return Bundle(path, told["log"], told["from"], told["size"], request, told["count"], files)
 
 
@@ -155,7 +155,7 @@ def notes(stream: BinaryIO) -> Iterator[str]:
             continue
         note += line
         if len(note) > MAX_NOTE_BYTES:
-            raise UnusableError(f"a note has more than {MAX_NOTE_BYTES} bytes")
+            raise DamagedError(f"a note has more than {MAX_NOTE_BYTES} bytes")
     if note:
         # Without its empty line it is no note of this file; reading it will say so.
         yield _text(note) + "\n\n"
@@ -197,7 +197,7 @@ def _open(path: Path, name: str) -> BinaryIO:
         ) from None
     if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
         stream.close()
-        raise UnusableError(f"{_told(name)} cannot be read: it is no plain file")
+        raise DamagedError(f"{_told(name)} cannot be read: it is no plain file")
     return stream
 
 
@@ -222,26 +222,26 @@ def _found(path: Path) -> Iterator[tuple[str, bool]]:
                         yield name, entry.is_file(follow_symlinks=False)
         except OSError as error:
             told = error.strerror or "it is no directory"
-            raise UnusableError(f"{_told(folder) or 'it'} cannot be read: {told}") from None
+            raise DamagedError(f"{_told(folder) or 'it'} cannot be read: {told}") from None
         if seen > _MAX_FILES:
-            raise UnusableError(f"there are more than {_MAX_FILES} files; no bundle has so many")
+            raise DamagedError(f"there are more than {_MAX_FILES} files; no bundle has so many")
 
 
 def _json(path: Path, name: str, most: int = MAX_SMALL_FILE) -> Any:
     with _open(path, name) as stream:
         raw = stream.read(most + 1)
     if len(raw) > most:
-        raise UnusableError(f"{name} has more than {most} bytes")
+        raise DamagedError(f"{name} has more than {most} bytes")
     if not raw.endswith(b"\n"):
-        raise UnusableError(f"{name} has no newline at its end")
+        raise DamagedError(f"{name} has no newline at its end")
     try:
         return read_canonical(raw[:-1].decode())
     except ValueError as error:
-        raise UnusableError(f"{name} cannot be read: {error}") from None
+        raise DamagedError(f"{name} cannot be read: {error}") from None
 
 
 def _text(raw: bytes) -> str:
     try:
         return raw.decode()
     except ValueError:
-        raise UnusableError("a note is not UTF-8") from None
+        raise DamagedError("a note is not UTF-8") from None

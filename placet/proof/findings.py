@@ -71,6 +71,13 @@ class MissingError(UnusableError):
     """A file that was named is not there, or cannot be read."""
 
 
+class DamagedError(UnusableError):
+    """A file of a bundle cannot be judged at all: no export makes one like it."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"{what}; keep this bundle as it is, and ask for another export")
+
+
 class Finding(NamedTuple):
     """One thing that is wrong.
 

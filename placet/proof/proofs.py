@@ -6,7 +6,7 @@ from typing import Any
 from .bundle import PROOF, Bundle
 from .checkpoints import Cosigned, Timetable
 from .events import Checked
-from .findings import Code, Finding, UnusableError, plural
+from .findings import Code, DamagedError, Finding, plural
 from .lines import read_hex
 from .note import Checkpoint
 from .order import Order
@@ -22,7 +22,7 @@ class WholeTree:
         """Begin with what stands before the first event.
 
         Raises:
-            UnusableError: The frontier is none.
+            DamagedError: The frontier is none.
         """
         self._timetable, self._order, self._held = timetable, order, held
         self._first = bundle.first
@@ -30,7 +30,7 @@ class WholeTree:
         try:
             self._tree = Frontier(bundle.first, [read_hex(node, HASH_BYTES) for node in nodes])
         except (TypeError, ValueError) as error:
-            raise UnusableError(f"{PROOF} holds no frontier: {error}") from None
+            raise DamagedError(f"{PROOF} holds no frontier: {error}") from None
 
     def before(self, position: int) -> Iterator[Finding]:
         """Compare the tree with the checkpoints that are due before the leaf at ``position``."""
@@ -81,7 +81,7 @@ class Paths:
         """Read the paths.
 
         Raises:
-            UnusableError: They are none.
+            DamagedError: They are none.
         """
         self._timetable, self._order, self._held = timetable, order, held
         self._newest = newest.checkpoint if newest else None
@@ -90,7 +90,7 @@ class Paths:
                 [read_hex(node, HASH_BYTES) for node in path] for path in _proof(bundle, "paths")
             ]
         except (TypeError, ValueError) as error:
-            raise UnusableError(f"{PROOF} holds no paths: {error}") from None
+            raise DamagedError(f"{PROOF} holds no paths: {error}") from None
         self._paths = iter(told)
 
     def before(self, position: int) -> Iterator[Finding]:
@@ -131,7 +131,7 @@ class Paths:
 def _proof(bundle: Bundle, part: str) -> list[Any]:
     told = bundle.json(PROOF)
     if not isinstance(told, dict) or told.keys() != {part} or not isinstance(told[part], list):
-        raise UnusableError(f"{PROOF} does not hold the {part} that this bundle needs")
+        raise DamagedError(f"{PROOF} does not hold the {part} that this bundle needs")
     found: list[Any] = told[part]
     return found
 

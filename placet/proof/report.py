@@ -13,6 +13,10 @@ from .verify import Report
 _MICRO = 1_000_000
 # So many of a code are told to people: one changed event lets every later checkpoint differ.
 _TOLD = 5
+_NEXT = (
+    "  docs/findings.md says what each code means; begin with the first line, keep the bundle",
+    "  as it is, and ask for another export before you accuse anybody",
+)
 
 
 def proved(report: Report) -> list[str]:
@@ -130,6 +134,7 @@ def as_text(report: Report, trust: Trust) -> str:
     lines.append("" if total else "VERIFIED")
     if total:
         lines.append(f"NOT VERIFIED: {plural(total, 'finding')} in {plural(report.seen, 'event')}")
+        lines += _NEXT
     lines += [f"  {each}" for each in proved(report)]
     lines.append("Not proved:")
     lines += [f"  {each}" for each in unproved(report, trust)]

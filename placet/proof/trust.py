@@ -70,12 +70,22 @@ def read_trust(path: Path) -> Trust:
         ) from None
     except KeyError as error:
         raise UnusableError(f"{path} has no {error}; make one with `audit trust`") from None
-    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+    except json.JSONDecodeError:
+        raise UnusableError(
+            f"{path} is no trust file: it is empty, or not one JSON document; make one with"
+            " `audit trust`"
+        ) from None
+    except (TypeError, AttributeError, RecursionError):
+        raise UnusableError(
+            f"{path} is no trust file: a value in it has not the form that it must have; make one"
+            " with `audit trust`"
+        ) from None
+    except ValueError as error:
         raise UnusableError(
             f"{path} is no trust file: {error}; make one with `audit trust`"
         ) from None
     if not trust.log:
-        raise UnusableError(f"{path} pins no key of the log: nothing could be verified")
+        raise UnusableError(f"{path} pins no key of the log; make one with `audit trust`")
     if not 0 <= trust.quorum <= len(trust.witnesses):
         raise UnusableError(
             f"{path} wants {trust.quorum} of "
@@ -137,5 +147,5 @@ def _public(jwk: dict[str, Any]) -> bytes:
 
 def _one(value: Any, kind: Callable[..., _T]) -> _T:
     if type(value) is not kind:
-        raise TypeError(f"{value!r} is not what must stand there")
+        raise ValueError(f"{value!r} is not what must stand there")
     return value  # type: ignore[no-any-return]

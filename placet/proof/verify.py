@@ -23,7 +23,7 @@ from .bundle import (
 )
 from .checkpoints import Cosigned, Timetable, read_note
 from .events import Checked, check_events
-from .findings import Code, Finding, Findings, UnusableError, plural, shown
+from .findings import Code, DamagedError, Finding, Findings, UnusableError, plural, shown
 from .lines import position_of
 from .note import MAX_NOTE_BYTES
 from .order import Order
@@ -217,11 +217,11 @@ def _checkpoints(
     with bundle.open(CHECKPOINT) as stream:
         raw = stream.read(MAX_NOTE_BYTES + 1)
     if len(raw) > MAX_NOTE_BYTES:
-        raise UnusableError(f"{CHECKPOINT} has more than {MAX_NOTE_BYTES} bytes")
+        raise DamagedError(f"{CHECKPOINT} has more than {MAX_NOTE_BYTES} bytes")
     try:
         text = raw.decode()
     except ValueError:
-        raise UnusableError(f"{CHECKPOINT} is not UTF-8") from None
+        raise DamagedError(f"{CHECKPOINT} is not UTF-8") from None
     newest = read_note(text, trust, CHECKPOINT, findings)
     if newest is not None:
         findings.add(timetable.plan(newest, CHECKPOINT))

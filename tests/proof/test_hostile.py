@@ -206,3 +206,13 @@ def test_no_name_of_a_policy_leads_out_of_the_bundle(
     assert Code.FILE_MISSING in verify(bundle, pinned, processes=1).findings.counts
     assert "events.jsonl" in opened
     assert not any(".." in name for name in opened)
+
+
+@pytest.mark.parametrize("raw", [b"", b"{}", b"[1,2\n", b'{"a": 1}\n', b"\xff\n"])
+def test_a_damaged_bundle_is_asked_for_again(
+    raw: bytes, ledger: Ledger, tmp_path: Path, codes: Codes
+) -> None:
+    bundle = ledger.write(tmp_path / "bundle")
+    (bundle / "bundle.json").write_bytes(raw)
+    with pytest.raises(UnusableError, match="ask for another export"):
+        codes(bundle)
