@@ -76,7 +76,7 @@ async def report_period(  # noqa: PLR0913 - each is a separate wish
         async for request in ledger.reports.requests(period):
             counting.add(request)
         newest = await ledger.reports.newest()
-        proof = await ledger.reports.proof(())
+        proof = await ledger.reports.proof(None, ())
     summary = counting.summary()
     if period.pipeline and not summary.total:
         # The ledger may hold requests of a pipeline that is gone; a misspelt one holds none.
@@ -137,7 +137,7 @@ async def _story(ledger: PostgresLedger, request_id: str, printed: dict[str, str
         contents=await _contents(ledger, row.digest),
         policies=await _policies(ledger, events),
         payments=await ledger.payments(request=request_id),
-        proof=await ledger.reports.proof([event.seq for event in events]),
+        proof=await ledger.reports.proof(request_id, [event.seq for event in events]),
         printed=printed,
     )
 

@@ -3,19 +3,18 @@
 import json
 from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any, LiteralString
 
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from placet.ledger import reconciling_sql as sql
+from placet.ledger.leaves import leaf_of
 from placet.ledger.session import Session
-from placet.proof.leaf import Event, leaf_hash
 from placet.reconciling.facts import EffectRow, Lists, Permit, Recorded, Story, Stray
 
 _PAGE = 500
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class PostgresReconciling(Session):
@@ -136,7 +135,7 @@ def _recorded(request: str, row: DictRow) -> Recorded:
         seq=row["seq"],
         leaf=row["leaf"],
         age=row["age"],
-        fits=None if raw is None else _leaf_of(request, row) == row["leaf"],
+        fits=None if raw is None else leaf_of(request, row) == row["leaf"],
         kind=row["kind"] or "",
         occurred=row["occurred"],
         body=None if raw is None else _body(raw),
@@ -150,29 +149,6 @@ def _body(raw: bytes) -> dict[str, Any]:
     except (ValueError, RecursionError):
         return {}
     return told if isinstance(told, dict) else {}
-
-
-def _leaf_of(request: str, row: DictRow) -> str:
-    """Compute the leaf of what the row holds now."""
-    event = Event(
-        event_id=bytes.fromhex(row["event_id"]),
-        stream=request,
-        stream_seq=row["stream_seq"],
-        seq=row["seq"],
-        kind=row["kind"],
-        occurred=_microseconds(row["occurred"]),
-        recorded=_microseconds(row["recorded"]),
-        signing_key=row["signing_key"] or "",
-        anchor=bytes(row["anchor"] or b""),
-        retention_class=row["retention_class"] or "",
-        body=bytes(row["body"]),
-        signature=bytes(row["signature"] or b""),
-    )
-    return leaf_hash(event).hex()
-
-
-def _microseconds(instant: datetime) -> int:
-    return (instant - _EPOCH) // timedelta(microseconds=1)
 
 
 def _is_text(value: object) -> bool:

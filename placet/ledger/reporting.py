@@ -1,6 +1,7 @@
 """What the ledger in Postgres tells reports: a period's requests, and where events are sealed."""
 
 from collections.abc import AsyncIterator, Collection, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -8,6 +9,8 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow, tuple_row
 
 from placet.ledger import reporting_sql as sql
+from placet.ledger.leaves import leaf_of
+from placet.ledger.reconciling_sql import EVENTS
 from placet.ledger.session import Session
 from placet.reporting.paths import BLOCK, Paths
 from placet.reporting.period.facts import COUNTED, Happening, Period, RequestFacts
@@ -49,16 +52,19 @@ class PostgresReports(Session):
         found: datetime | None = rows[0]["recorded"] if rows else None
         return found
 
-    async def proof(self, numbers: Sequence[int], *, block: int = BLOCK) -> Proof:
-        """Return the newest checkpoint, and the place of each sealed event among ``numbers``.
+    async def proof(
+        self, request: str | None, numbers: Sequence[int], *, block: int = BLOCK
+    ) -> Proof:
+        """Return the newest checkpoint, where a request's events stand, and which are not right.
 
         To find paths, every leaf of the tree is read once, ``block`` of them at a time.
         """
         async with self._transaction() as connection:
             await connection.execute(sql.ONE_MOMENT)
+            changed, missing = await _damages(connection, request) if request else ((), ())
             newest = await (await connection.execute(sql.CHECKPOINT)).fetchone()
             if newest is None:
-                return NOTHING_SEALED
+                return replace(NOTHING_SEALED, changed=changed, missing=missing)
             size = newest["tree_size"]
             told = {"numbers": list(numbers), "size": size}
             rows = await (await connection.execute(sql.PLACES, told)).fetchall()
@@ -74,7 +80,30 @@ class PostgresReports(Session):
                 seq: Place(position, tuple(each.hex() for each in paths[position]))
                 for seq, position in places.items()
             },
+            changed=changed,
+            missing=missing,
         )
+
+
+async def _damages(
+    connection: AsyncConnection[DictRow], request: str
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return the numbers of a request's events that were changed, and of those that are gone."""
+    changed, missing, last = list[int](), list[int](), 0
+    while True:
+        told = {"stream": request, "after": last, "limit": _AT_ONCE}
+        rows = await (await connection.execute(EVENTS, told)).fetchall()
+        for row in rows:
+            number = row["stream_seq"]
+            missing += range(last + 1, number)
+            last = number
+            if row["kind"] is None:
+                missing.append(number)
+            # Of an event that was pruned there is no body, and its leaf is all that stays.
+            elif row["body"] is not None and leaf_of(request, row) != row["leaf"]:
+                changed.append(number)
+        if len(rows) < _AT_ONCE:
+            return tuple(changed), tuple(missing)
 
 
 async def _paths(

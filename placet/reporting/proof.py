@@ -37,12 +37,16 @@ class Proof:
         sealed_at: When that was.
         stamps: Name of each time-stamping authority (RFC 3161), with when its stamp was kept.
         places: By the events' numbers in the ledger; an event that is not sealed has none.
+        changed: The numbers, in their request, of events that are not what their leaves are of.
+        missing: Those of events that are not there, although they were recorded.
     """
 
     note: str = ""
     sealed_at: datetime | None = None
     stamps: tuple[tuple[str, datetime], ...] = ()
     places: Mapping[int, Place] = field(default_factory=dict)
+    changed: tuple[int, ...] = ()
+    missing: tuple[int, ...] = ()
 
 
 NOTHING_SEALED = Proof()
@@ -51,8 +55,13 @@ NOTHING_SEALED = Proof()
 class Prover(Protocol):
     """Says where events are sealed."""
 
-    async def proof(self, numbers: Sequence[int]) -> Proof:
-        """Return the newest checkpoint, and the place of each sealed event among ``numbers``."""
+    async def proof(self, request: str | None, numbers: Sequence[int]) -> Proof:
+        """Return the newest checkpoint, where a request's events stand, and which are not right.
+
+        Args:
+            request: The request; None for the newest checkpoint alone.
+            numbers: The numbers of its events in the ledger.
+        """
         ...
 
 

@@ -6,6 +6,7 @@ import stat
 from datetime import date, timedelta
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from placet.cli.reporting import period_of, report_period, report_request
@@ -82,6 +83,30 @@ async def test_a_record_is_written_for_its_owner(
     assert "Approved by people" in shown
     assert "Not sealed yet" in shown
     assert "not kept any more" in shown
+
+
+@pytest.mark.rule(number=11)
+@pytest.mark.usefixtures("full")
+async def test_a_record_says_which_events_were_changed_or_deleted(
+    database: Database, here: Path
+) -> None:
+    with psycopg.connect(database.admin_url) as connection:
+        for table in ("audit.event", "audit.event_from_1"):
+            connection.execute(f"alter table {table} disable trigger all")
+        connection.execute(
+            "update audit.event set body = convert_to(replace(convert_from(body, 'UTF8'), 'EUR',"
+            " 'CHF'), 'UTF8') where stream = 'approved' and stream_seq = 1"
+        )
+        for number in (3, 5):
+            connection.execute(
+                "delete from audit.event where stream = 'approved' and stream_seq = %s", (number,)
+            )
+    out = here / "approved.html"
+    assert await report_request("approved", out, form=None, force=False, json=True) == 0
+    shown = Page(out.read_bytes()).text
+    assert "The proof does not hold" in shown
+    assert "What the ledger now holds of event 1 is not what was recorded." in shown
+    assert "Events 3, 5 were recorded, and are not there any more" in shown
 
 
 @pytest.mark.usefixtures("full")

@@ -1,7 +1,7 @@
 """What proves the record: ids, leaves and places in the sealed tree, and how to check them."""
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from placet.domain.ledger import RecordedEvent
 from placet.domain.plurals import plural
@@ -18,7 +18,7 @@ from placet.reporting.document import (
     Tone,
     Value,
 )
-from placet.reporting.proof import Head, Place
+from placet.reporting.proof import Head, Place, Proof
 from placet.reporting.record.story import Story
 
 _HOW = (
@@ -64,6 +64,14 @@ def appendix(story: Story) -> Iterator[Section]:
 
 def _sealed(story: Story) -> Note:
     places, events = story.proof.places, story.events
+    damaged = list(_damages(story.proof))
+    if damaged:
+        return Note(
+            "The proof does not hold",
+            f"{' '.join(damaged)} The ledger was changed, or is damaged. Verify a bundle before "
+            "you rely on anything here.",
+            Tone.BAD,
+        )
     sealed = [event for event in events if event.seq in places]
     if story.head is None or not sealed:
         return Note(
@@ -88,6 +96,18 @@ def _sealed(story: Story) -> Note:
     rest = ", ".join(str(event.stream_seq) for event in events if event.seq not in places)
     title = f"{len(sealed)} of {len(events)} events are sealed"
     return Note(title, f"{lead} These are not sealed yet: {rest}.", Tone.WARNING)
+
+
+def _damages(proof: Proof) -> Iterator[str]:
+    if proof.changed:
+        yield f"What the ledger now holds of {_numbered(proof.changed)} is not what was recorded."
+    if proof.missing:
+        verb = "was recorded, and is" if len(proof.missing) == 1 else "were recorded, and are"
+        yield f"{_numbered(proof.missing).capitalize()} {verb} not there any more."
+
+
+def _numbered(numbers: Sequence[int]) -> str:
+    return f"event{'s'[: len(numbers) - 1]} {', '.join(map(str, numbers))}"
 
 
 def _leads(event: RecordedEvent, place: Place, head: Head) -> bool:
