@@ -89,7 +89,7 @@ class ErasureActivities:
         subject = EraseRequest.model_validate_json(content).subject
         concern = await self._book.concern(subject)
         shared = await self._book.shared(concern)
-        shared |= await eraser.named_elsewhere(concern.contents, concern.contents)
+        shared |= await _needed_elsewhere(eraser, concern.contents, shared)
         plan = ErasurePlan(
             subjects=tuple(await self._book.subjects(subject)),
             contents=tuple(each for each in concern.contents if each not in shared),
@@ -113,7 +113,7 @@ class ErasureActivities:
         while await eraser.personal(permit, AT_ONCE) == AT_ONCE:
             pass
         # Since it was planned, somebody may have handed in the very same file.
-        shared = await eraser.named_elsewhere(plan.contents, plan.contents)
+        shared = await _needed_elsewhere(eraser, plan.contents, set())
         contents = [each for each in plan.contents if each not in shared]
         for at in range(0, len(contents), AT_ONCE):
             await eraser.contents(permit, contents[at : at + AT_ONCE])
@@ -135,6 +135,17 @@ class ErasureActivities:
             facts=facts,
             receipt=max(ended.receipts, key=lambda receipt: receipt.seq, default=None),
         )
+
+
+async def _needed_elsewhere(eraser: Eraser, contents: Sequence[str], kept: set[str]) -> set[str]:
+    """Return which files stay for others; what a file that stays names, stays with it."""
+    kept = set(kept)
+    while going := [each for each in contents if each not in kept]:
+        named = await eraser.named_elsewhere(going, going)
+        if not named:
+            break
+        kept |= named
+    return kept
 
 
 def _parts(

@@ -1,6 +1,6 @@
 """Erasures in Postgres: what is found about somebody, and what is gone.
 
-See migrations 0017 and 0021.
+See migrations 0017, 0021 and 0023.
 """
 
 import json
@@ -21,6 +21,7 @@ from placet.domain.erasure import (
     HoldRow,
 )
 from placet.domain.ledger import LedgerEvent
+from placet.domain.publication import MANIFEST_TYPE
 from placet.ledger import sql_erasing as sql
 from placet.ledger.revealing import revealed_events
 from placet.ledger.session import Session, append, consume, only_row, receipts_of
@@ -34,6 +35,8 @@ _NOT_OURS = {"service", "attestation"}
 """The same of requests of others: their policies are needed, whoever else has named them."""
 
 _PAGE = 500
+_NAMES_OTHERS = {"application/json", MANIFEST_TYPE}
+"""What says of other files that they belong to it, as migration 0023 has it."""
 
 
 class PostgresErasures(Session):
@@ -158,7 +161,7 @@ class PostgresErasures(Session):
         found = await self._stored(named)
         nested = set[str]()
         for digest, media_type in found.items():
-            if media_type == "application/json":
+            if media_type in _NAMES_OTHERS:
                 (row,) = await self._all(GET_CONTENT, {"digest": digest})
                 nested |= {*_DIGEST.findall(bytes(row["data"] or b"").decode(errors="replace"))}
         return {*found, *await self._stored(nested - {*found} - _policies(bodies))}

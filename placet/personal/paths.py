@@ -7,6 +7,7 @@ the directory, which are pseudonyms), names of a policy's parts, digests, amount
 """
 
 import hashlib
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from enum import Enum
 from typing import Any, NamedTuple
@@ -118,9 +119,16 @@ PERSONAL: Mapping[str, Whose] = {
 }
 """Fields of an event's data that are known to be personal; of any kind of event."""
 
+FILES = frozenset({"version", "sample", "survey", "selection", "parts", "recipients"})
+"""Fields of a plan's scope that name what was made for the request alone, by its SHA-256.
+
+These digests stay plain: an erasure that comes after the person's key was destroyed still has to
+find these files. What many requests share, such as an entry of the catalogue, is not among them."""
+
 STRUCTURE = frozenset({"schema", "kind", "request", "occurred", "service"})
 """Parts of a body that say where it belongs; nothing in them is ever sealed or revealed."""
 
+_DIGEST = re.compile("[0-9a-f]{64}")
 _UNKNOWN = "unknown"
 _MAX_SUBJECT = 1_000
 
@@ -163,7 +171,19 @@ def personal_values(event: LedgerEvent) -> Iterator[Personal]:
     for name, value in data.items():
         if name not in plain and _says_something(value):
             subject = subjects[PERSONAL.get(name, Whose.REQUESTER)]
-            yield Personal(("data", name), subject, value)
+            if name == "scope" and isinstance(value, dict):
+                yield from _scope(value, subject)
+            else:
+                yield Personal(("data", name), subject, value)
+
+
+def _scope(scope: Mapping[str, Any], subject: str) -> Iterator[Personal]:
+    """Yield all of a plan's scope but the digests of the request's own files."""
+    for name, value in scope.items():
+        digests = value if isinstance(value, list) else [value]
+        named = all(isinstance(each, str) and _DIGEST.fullmatch(each) for each in digests)
+        if value is not None and not (name in FILES and named):
+            yield Personal(("data", "scope", name), subject, value)
 
 
 def _texts(

@@ -15,6 +15,7 @@ from activities import erasing as erasing_module
 from placet.domain.erasure import what_stays
 from placet.domain.errors import NotFoundError
 from placet.domain.orders import EffectOrder, EffectResult
+from placet.domain.publication import MANIFEST_TYPE
 from placet.ledger import PostgresLedger, open_pool
 from placet.ledger.encoding import Encoder, leaf_event
 from placet.ledger.erasing import PostgresEraser
@@ -130,6 +131,44 @@ async def test_files_of_theirs_go_and_those_of_others_stay(world: World) -> None
     told = (await world.ledger.timeline(REQUEST))[-2]
     data: Any = told.body["data"]
     assert {*data["content"]} == {digest, sha256(RECEIPT)}
+
+
+async def page(ledger: PostgresLedger, request: str, who: str, html: bytes, **scope: str) -> str:
+    """Plan the publication of a page; return the digest of its version."""
+    made = await ledger.put_content(html, "text/html")
+    version = await ledger.put_content(f'{{"page":"{made}"}}'.encode(), MANIFEST_TYPE)
+    data: dict[str, JsonValue] = {"scope": {"version": version, **scope}}
+    planned = event(
+        "system:request:planned", request=request, step="planned", requester=who, data=data
+    )
+    await ledger.append([planned])
+    return version
+
+
+async def test_a_page_goes_with_its_version_even_when_the_key_went_before(world: World) -> None:
+    await tell(world.ledger, "publish-1", ALICE)
+    version = await page(world.ledger, "publish-1", "alice", b"<p>mine</p>")
+    world.vault.keys.destroy("alice")
+    await world.erase()
+    for gone in (version, sha256(b"<p>mine</p>")):
+        with pytest.raises(NotFoundError, match="erased"):
+            await world.ledger.get_content(gone)
+
+
+async def test_a_page_that_theirs_has_replaced_stays(world: World) -> None:
+    await tell(world.ledger, "publish-1", ALICE)
+    await tell(world.ledger, "publish-2", BOB)
+    bobs = await page(world.ledger, "publish-2", "bob", b"<p>bob's</p>")
+    alices = await page(world.ledger, "publish-1", "alice", b"<p>mine</p>")
+    went_live = event("effect:run:done", request="publish-1", step="live", data={"replaces": bobs})
+    await world.ledger.append([went_live])
+    await world.erase()
+    assert await world.ledger.get_content(sha256(b"<p>bob's</p>")) == b"<p>bob's</p>"
+    assert await world.ledger.get_content(bobs)
+    (erasure,) = await world.ledger.erasures.rows()
+    assert sha256(b"<p>bob's</p>").encode() not in await world.ledger.get_content(erasure.plan)
+    with pytest.raises(NotFoundError, match="erased"):
+        await world.ledger.get_content(alices)
 
 
 @pytest.mark.rule(number=11)

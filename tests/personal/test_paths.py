@@ -94,6 +94,34 @@ def test_what_describes_a_request_is_its_requesters() -> None:
     }
 
 
+def test_digests_of_a_requests_own_files_stay_plain_and_nothing_else_of_its_scope() -> None:
+    digest = "ab" * 32
+    told = about(
+        "alice",
+        kind="system:request:planned",
+        state=state(),
+        data={
+            "scope": {
+                "version": digest,
+                "parts": [digest, digest],
+                "catalogue": digest,
+                "survey": "Alice Ash",
+                "sample": [digest, "Alice Ash"],
+                "recipient": "zoe@example.net",
+                "rows": 7,
+                "undo": None,
+            }
+        },
+    )
+    assert {path: said for path, said in told.items() if path.startswith("data.")} == {
+        "data.scope.catalogue": digest,
+        "data.scope.survey": "Alice Ash",
+        "data.scope.sample": [digest, "Alice Ash"],
+        "data.scope.recipient": "zoe@example.net",
+        "data.scope.rows": 7,
+    }
+
+
 def test_whom_a_request_waits_for_are_named_for_themselves() -> None:
     waiting = [person("bob"), person("carol")]
     assert about("carol", state=state(), waiting_for=waiting) == {
