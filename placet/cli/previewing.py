@@ -1,6 +1,7 @@
 """Write the page that shows a request to those who review it."""
 
 import json as jsonlib
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import datetime
@@ -20,6 +21,7 @@ from placet.domain.ledger import RecordedEvent
 from placet.domain.ledger_rows import RequestRow
 from placet.domain.publication import slug_of
 from placet.domain.vocabulary import Kind
+from placet.personal.sealing import ERASED, SEALED
 from placet.pipelines.pipeline import Pipeline, Prepared, Records, Viewed, WithFiles
 from placet.planned import require_proposal
 from placet.ports import Ledger
@@ -112,12 +114,8 @@ async def _of_case(settings: Settings, case: str) -> tuple[Viewed, bytes]:
     async with open_ledger(settings) as ledger:
         row, kind = await _row_of(ledger, case)
         sha256 = str(row.digest)
-        viewed = _planned(
-            case,
-            sha256,
-            jsonlib.loads(await ledger.get_content(sha256)),
-            await ledger.timeline(case),
-        )
+        plan = _plan_of(case, sha256, await ledger.timeline(case))
+        viewed = _planned(case, sha256, jsonlib.loads(await ledger.get_content(sha256)), plan)
         return viewed, await _shown(kind, viewed, ledger)
 
 
@@ -145,7 +143,12 @@ async def _row_of(ledger: Ledger, case: str) -> tuple[RequestRow, Pipeline]:
     return row, kind
 
 
-def _planned(case: str, sha256: str, request: Any, story: list[RecordedEvent]) -> Viewed:
+def _plan_of(case: str, sha256: str, story: list[RecordedEvent]) -> Mapping[str, Any]:
+    """Return what the plan of a revision said.
+
+    Raises:
+        NotFoundError: A part of it was erased, or this machine cannot open it.
+    """
     data: Any = next(
         (
             event.body["data"]
@@ -154,6 +157,19 @@ def _planned(case: str, sha256: str, request: Any, story: list[RecordedEvent]) -
         ),
         {},
     )
+    scope = data.get("scope")
+    parts = (data.get("facts"), data.get("findings"), scope)
+    told = [*parts, *(scope.values() if isinstance(scope, dict) else ())]
+    if ERASED in told or SEALED in told:
+        raise NotFoundError(
+            f"what {case} was about was erased, or its key is not on this machine, so there is no "
+            f"preview of it any more; see what is left: placet show {case}"
+        )
+    plan: Mapping[str, Any] = data
+    return plan
+
+
+def _planned(case: str, sha256: str, request: Any, data: Mapping[str, Any]) -> Viewed:
     effect_at = data.get("effect_at")
     return Viewed(
         request=request,

@@ -59,6 +59,8 @@ def test_somebody_is_held_released_and_erased(office: Office) -> None:
     assert "[erased]" in story.out
     assert "Dan Meyer" not in story.out
     assert office.placet("show", case, "--json").document["requester_id"] == "dan"
+    preview = office.placet("preview", case)
+    assert (preview.code, f"placet show {case}" in preview.err) == (7, True), preview
     assert "what was personal about dan is gone" in office.placet("show", erasing).out
 
 
