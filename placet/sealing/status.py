@@ -110,7 +110,8 @@ async def _state(name: str, spec: Spec, means: _Means) -> PlaceState:
             if told and keys:
                 require_own(name, told, keys)
             size = await agreed_size(name, told, archive) if told else 0
-            require_kept(place, size, await archive.held_by(name))
+            held = await archive.held_by(name)
+            require_kept(place, size, held)
     except (PlacetError, NoteError) as error:
         return PlaceState(name, None, 0.0, str(error))
     except TimeoutError:
@@ -119,8 +120,11 @@ async def _state(name: str, spec: Spec, means: _Means) -> PlaceState:
     behind = max(0.0, (datetime.now(UTC) - since).total_seconds()) if since else 0.0
     problem = None
     if behind > spec.every_seconds + LATE_SECONDS:
+        # A witness need not tell what it holds: whether it forgot shows when it is asked to sign.
+        silent = f", and does not tell that it had one of {plural(held, 'event')}"
         problem = (
-            f"{name} has lacked a newer checkpoint for {behind:.0f} s; look at the sealer's "
-            "log, and start it anew if seal.yaml was changed"
+            f"{name} has lacked a newer checkpoint for {behind:.0f} s"
+            f"{silent if held > size else ''}; look at the sealer's log, and start it anew if "
+            "seal.yaml was changed"
         )
     return PlaceState(name, size, behind, problem)

@@ -13,8 +13,10 @@ from placet.proof.note import cosigned_at, parse_note
 from placet.sealing import archive as archive_module
 from placet.sealing import witnesses
 from placet.sealing.archive import Archive
+from placet.sealing.config import SealList, WitnessSpec
 from placet.sealing.directory import DirectoryPlace
 from placet.sealing.errors import SealingRefusedError
+from placet.sealing.status import Status, status
 from placet.sealing.witnesses import Witness
 from placet.sealing.witnessing import StampPlace, WitnessPlace
 from tests.sealing.sealed import ORIGIN, SealedLedger
@@ -45,6 +47,14 @@ async def archive(sealed_ledger: SealedLedger) -> AsyncIterator[Archive]:
 @pytest.fixture
 def place(witness: Running, archive: Archive) -> WitnessPlace:
     return WitnessPlace("neighbour", Witness(witness.key, witness.url), ORIGIN, archive)
+
+
+async def look(ledger: SealedLedger, witness: Running) -> Status:
+    """Return what the status says of a witness, as whoever may only read sees it."""
+    spec = WitnessSpec(kind="witness", url=witness.url, key=str(witness.key))
+    listed = SealList(ledger.folder, {"neighbour": spec}, None, ledger.folder, ORIGIN)
+    async with open_pool(ledger.url) as pool:
+        return await status(pool, listed, {}, None)
 
 
 def cosigned(ledger: SealedLedger, witness: Running) -> list[int]:
@@ -114,8 +124,13 @@ async def test_a_ledger_that_a_witness_has_seen_further_is_refused(
 
 @pytest.mark.rule(number=11)
 async def test_a_witness_that_has_forgotten_the_ledger_is_told_nothing_until_it_is_meant(
-    sealed_ledger: SealedLedger, witness: Running, archive: Archive, place: WitnessPlace
+    sealed_ledger: SealedLedger,
+    witness: Running,
+    archive: Archive,
+    place: WitnessPlace,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr("placet.sealing.status.LATE_SECONDS", -60.0)
     sealed_ledger.append(2)
     await sealed_ledger.sealer(place).once()
     witness.kill()
@@ -130,6 +145,8 @@ async def test_a_witness_that_has_forgotten_the_ledger_is_told_nothing_until_it_
         with pytest.raises(UnavailableError, match="neighbour held checkpoints of up to 2 events"):
             await sealed_ledger.sealer(shelf, again).once()
         assert cosigned(sealed_ledger, fresh) == [2]
+        (told,) = (await look(sealed_ledger, fresh)).places
+        assert "does not tell that it had one of 2 events" in f"{told.problem}"
         sealed_ledger.accept_loss("neighbour")
         assert await sealed_ledger.sealer(shelf, again).once() == 1
         assert cosigned(sealed_ledger, fresh) == [2, 3, 4]
