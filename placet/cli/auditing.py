@@ -198,8 +198,8 @@ def _told(path: Path, written: Written, wish: Wish) -> str:
         )
     if written.erasing:
         told += (
-            "\nan erasure is not sealed yet: what it took away is missing, and so is the event that"
-            "\nsays so; export again when it is sealed"
+            "\nan erasure is not in this tree yet: what it took away is missing, and so is the event"
+            "\nthat says so; export again when it is sealed and a witness has seen it"
         )
     if written.pruning:
         told += (

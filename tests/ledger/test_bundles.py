@@ -331,7 +331,7 @@ async def test_what_was_erased_is_told_in_every_bundle(
             connection.execute("insert into effect.erased values (%s, %s, %s)", told)
     capsys.readouterr()
     assert office.verify(office.export("meanwhile")) == 11
-    assert "an erasure is not sealed yet" in capsys.readouterr().out
+    assert "an erasure is not in this tree yet" in capsys.readouterr().out
     data: dict[str, Any] = {"subject": "bob", "digests": sorted(names)}
     gone = event("system:subject:erased", request="erase-1", data=data, requester="alice")
     await office.ledger.append([submitted("erase-1"), gone])
