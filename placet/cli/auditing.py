@@ -198,8 +198,8 @@ def _told(path: Path, written: Written, wish: Wish) -> str:
         )
     if written.erasing:
         told += (
-            "\nan erasure is not in this tree yet: what it took away is missing, and so is the event"
-            "\nthat says so; export again when it is sealed and a witness has seen it"
+            "\nan erasure is not in this tree yet: what it took away is missing, and so is the"
+            "\nevent that says so; export again when it is sealed and a witness has seen it"
         )
     if written.pruning:
         told += (

@@ -27,7 +27,7 @@ from placet.reporting.period.machine import as_json as summary_json
 from placet.reporting.period.summing import summary_of
 from placet.reporting.proof import head_of
 from placet.reporting.reading import text
-from placet.reporting.record import Story, record_of
+from placet.reporting.record import Story, fault_of, record_of
 from placet.settings import Settings
 
 
@@ -35,6 +35,9 @@ async def report_request(
     request_id: str, out: Path, *, form: Form | None, force: bool, json: bool
 ) -> int:
     """Write the record of one request.
+
+    Returns:
+        The exit code: that of "differs" when the ledger does not hold what was recorded.
 
     Raises:
         NotFoundError: There is no such request.
@@ -51,7 +54,12 @@ async def report_request(
         story = await _story(ledger, request_id, _printed(settings))
     _write(record_of(story), out, form, force=force)
     told = {"request": request_id, "events": len(story.events), "sealed": len(story.proof.places)}
-    return _said(out, form, told, json=json)
+    said = _said(out, form, told, json=json)
+    fault = fault_of(story)
+    if fault is None:
+        return said
+    say(f"placet: the proof does not hold. {fault}")
+    return Code.DIFFERS
 
 
 async def report_period(  # noqa: PLR0913 - each is a separate wish

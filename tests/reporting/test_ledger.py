@@ -88,7 +88,7 @@ async def test_a_record_is_written_for_its_owner(
 @pytest.mark.rule(number=11)
 @pytest.mark.usefixtures("full")
 async def test_a_record_says_which_events_were_changed_or_deleted(
-    database: Database, here: Path
+    database: Database, here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with psycopg.connect(database.admin_url) as connection:
         for table in ("audit.event", "audit.event_from_1"):
@@ -102,7 +102,8 @@ async def test_a_record_says_which_events_were_changed_or_deleted(
                 "delete from audit.event where stream = 'approved' and stream_seq = %s", (number,)
             )
     out = here / "approved.html"
-    assert await report_request("approved", out, form=None, force=False, json=True) == 0
+    assert await report_request("approved", out, form=None, force=False, json=True) == 11
+    assert "the proof does not hold" in capsys.readouterr().err
     shown = Page(out.read_bytes()).text
     assert "The proof does not hold" in shown
     assert "What the ledger now holds of event 1 is not what was recorded." in shown

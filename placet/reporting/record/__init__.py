@@ -6,12 +6,12 @@ from placet.reporting.record.ending import ended
 from placet.reporting.record.erasing import erased
 from placet.reporting.record.happening import happened, messages, nudged
 from placet.reporting.record.opening import opening
-from placet.reporting.record.proving import appendix, proven
+from placet.reporting.record.proving import appendix, fault_of, proven
 from placet.reporting.record.reviewing import reviewed
 from placet.reporting.record.ruling import ruled
 from placet.reporting.record.story import Story
 
-__all__ = ["Story", "record_of"]
+__all__ = ["Story", "fault_of", "record_of"]
 
 
 def record_of(story: Story) -> Document:

@@ -62,16 +62,22 @@ def appendix(story: Story) -> Iterator[Section]:
     yield Section("Appendix: paths to the root", (Paragraph(about), table, note), new_page=True)
 
 
+def fault_of(story: Story) -> str | None:
+    """Return what is wrong with the proof of a request's events; None while nothing is."""
+    told = [*_damages(story.proof), *_astray(story)]
+    if not told:
+        return None
+    return (
+        f"{' '.join(told)} The ledger was changed, or is damaged. Verify a bundle before you rely "
+        "on anything here."
+    )
+
+
 def _sealed(story: Story) -> Note:
     places, events = story.proof.places, story.events
-    damaged = list(_damages(story.proof))
-    if damaged:
-        return Note(
-            "The proof does not hold",
-            f"{' '.join(damaged)} The ledger was changed, or is damaged. Verify a bundle before "
-            "you rely on anything here.",
-            Tone.BAD,
-        )
+    fault = fault_of(story)
+    if fault is not None:
+        return Note("The proof does not hold", fault, Tone.BAD)
     sealed = [event for event in events if event.seq in places]
     if story.head is None or not sealed:
         return Note(
@@ -79,15 +85,6 @@ def _sealed(story: Story) -> Note:
             "None of the events stands in a signed checkpoint, so nothing outside the database "
             "vouches for them yet. Make this record again when the ledger has been sealed.",
             Tone.WARNING,
-        )
-    false = [each for each in sealed if not _leads(each, places[each.seq], story.head)]
-    if false:
-        numbers = ", ".join(str(event.stream_seq) for event in false)
-        return Note(
-            "The proof does not hold",
-            f"The paths of the events {numbers} do not lead to the root of the checkpoint: the "
-            "ledger was changed, or is damaged. Verify a bundle before you rely on anything here.",
-            Tone.BAD,
         )
     lead = "Their leaves lead to the root of the checkpoint below."
     if len(sealed) == len(events):
@@ -104,6 +101,18 @@ def _damages(proof: Proof) -> Iterator[str]:
     if proof.missing:
         verb = "was recorded, and is" if len(proof.missing) == 1 else "were recorded, and are"
         yield f"{_numbered(proof.missing).capitalize()} {verb} not there any more."
+
+
+def _astray(story: Story) -> Iterator[str]:
+    places, head = story.proof.places, story.head
+    astray = [
+        event.stream_seq
+        for event in story.events
+        if head and event.seq in places and not _leads(event, places[event.seq], head)
+    ]
+    if astray:
+        verb = "does" if len(astray) == 1 else "do"
+        yield f"{_numbered(astray).capitalize()} {verb} not lead to the root of the checkpoint."
 
 
 def _numbered(numbers: Sequence[int]) -> str:
