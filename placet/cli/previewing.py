@@ -147,7 +147,7 @@ def _plan_of(case: str, sha256: str, story: list[RecordedEvent]) -> Mapping[str,
     """Return what the plan of a revision said.
 
     Raises:
-        NotFoundError: A part of it was erased, or this machine cannot open it.
+        NotFoundError: A part of it was erased, or this machine cannot open it, or it is not there.
     """
     data: Any = next(
         (
@@ -155,8 +155,13 @@ def _plan_of(case: str, sha256: str, story: list[RecordedEvent]) -> Mapping[str,
             for event in reversed(story)
             if event.kind == Kind.PLANNED and event.body.get("digest") == sha256
         ),
-        {},
+        None,
     )
+    if data is None:
+        raise NotFoundError(
+            f"the plan of {case} is not in the ledger any more, so there is no preview of it; see "
+            f"what is left: placet show {case}"
+        )
     scope = data.get("scope")
     parts = (data.get("facts"), data.get("findings"), scope)
     told = [*parts, *(scope.values() if isinstance(scope, dict) else ())]

@@ -11,7 +11,7 @@ from placet.cli.codes import Code
 from placet.cli.console import as_json, say
 from placet.cli.following import unknown
 from placet.connections import open_ledger
-from placet.domain.errors import InvalidInputError, NotFoundError, PlacetError
+from placet.domain.errors import ConflictError, InvalidInputError, NotFoundError, PlacetError
 from placet.domain.ledger import RecordedEvent
 from placet.domain.policy import PolicySnapshot
 from placet.ledger.postgres import PostgresLedger
@@ -139,6 +139,12 @@ async def _story(ledger: PostgresLedger, request_id: str, printed: dict[str, str
     if row is None:
         raise unknown(request_id)
     events = await ledger.timeline(request_id)
+    if not events:
+        raise ConflictError(
+            f"{request_id} is in the lists, and the ledger holds no event of it: somebody has "
+            "deleted them; keep all as it is, and see placet audit reconcile --request "
+            f"{request_id}"
+        )
     return Story(
         row=row,
         recorded=events,

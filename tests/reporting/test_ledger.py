@@ -3,14 +3,17 @@
 import hashlib
 import json
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date, timedelta
 from pathlib import Path
 
 import psycopg
 import pytest
 
+from placet.cli.previewing import write_preview
 from placet.cli.reporting import period_of, report_period, report_request
-from placet.domain.errors import InvalidInputError, NotFoundError
+from placet.domain.errors import ConflictError, InvalidInputError, NotFoundError
 from placet.ledger import PostgresLedger
 from placet.reporting.files import Form, FormError
 from placet.reporting.period.counting import counted
@@ -85,14 +88,34 @@ async def test_a_record_is_written_for_its_owner(
     assert "not kept any more" in shown
 
 
+@contextmanager
+def unlocked(database: Database) -> Iterator[psycopg.Connection]:
+    """Give a superuser's connection that may change what is append-only."""
+    with psycopg.connect(database.admin_url) as connection:
+        for table in ("audit.event", "audit.event_from_1"):
+            connection.execute(f"alter table {table} disable trigger all")
+        yield connection
+
+
+@pytest.mark.rule(number=11)
+@pytest.mark.usefixtures("full")
+async def test_a_request_whose_events_were_deleted_is_told_of(
+    database: Database, here: Path
+) -> None:
+    with unlocked(database) as connection:
+        connection.execute("delete from audit.event where stream = 'approved'")
+    with pytest.raises(ConflictError, match="placet audit reconcile --request approved"):
+        await report_request("approved", here / "x.html", form=None, force=False, json=False)
+    with pytest.raises(NotFoundError, match="placet show approved"):
+        await write_preview("approved", pipeline=None, target="-", json=False)
+
+
 @pytest.mark.rule(number=11)
 @pytest.mark.usefixtures("full")
 async def test_a_record_says_which_events_were_changed_or_deleted(
     database: Database, here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with psycopg.connect(database.admin_url) as connection:
-        for table in ("audit.event", "audit.event_from_1"):
-            connection.execute(f"alter table {table} disable trigger all")
+    with unlocked(database) as connection:
         connection.execute(
             "update audit.event set body = convert_to(replace(convert_from(body, 'UTF8'), 'EUR',"
             " 'CHF'), 'UTF8') where stream = 'approved' and stream_seq = 1"
