@@ -57,7 +57,11 @@ class Status(NamedTuple):
         found = [f"{place.problem}" for place in self.places if place.problem]
         if self.backlog.age > LATE_SECONDS:
             held = self.backlog.holding
-            why = f"; {held} may hold them up" if held else "; look whether a sealer runs"
+            why = (
+                f"; {held} may hold them up"
+                if held
+                else "; look whether a sealer runs, and what its log says"
+            )
             found.insert(
                 0,
                 f"{plural(self.backlog.events, 'event is', 'events are')} not sealed, the oldest "
