@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from typer.exceptions import Abort, TyperException
+from typer.main import get_command
 
 from placet.cli.app import app
 from placet.cli.codes import Code, StopError, code_of
@@ -33,7 +34,8 @@ def _run(arguments: list[str]) -> int:
     try:
         result = app(args=arguments, prog_name=PROGRAM, standalone_mode=False)
     except TyperException as error:
-        command = getattr(getattr(error, "ctx", None), "command_path", PROGRAM)
+        # An option whose value is missing is found before the parser says where.
+        command = getattr(getattr(error, "ctx", None), "command_path", _command_of(arguments))
         # Pydantic's word for what the next words say.
         told = error.format_message().replace(": Value error, ", ": ").rstrip(".")
         say(f"{PROGRAM}: {told}; type: {command} --help")
@@ -57,6 +59,18 @@ def _run(arguments: list[str]) -> int:
     except Exception as error:  # noqa: BLE001 - the last door: one line, and the rest in a file
         return _unexpected(error)
     return result if isinstance(result, int) else Code.OK
+
+
+def _command_of(arguments: Sequence[str]) -> str:
+    """Return which command was typed."""
+    words, command = [PROGRAM], get_command(app)
+    for word in arguments:
+        found = getattr(command, "commands", {}).get(word)
+        if found is None:
+            break
+        words.append(word)
+        command = found
+    return " ".join(words)
 
 
 def _unexpected(error: Exception) -> Code:

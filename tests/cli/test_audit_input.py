@@ -45,6 +45,10 @@ MISTYPED: list[tuple[tuple[str, ...], str]] = [
     (("report", "--out", "x.html", "--from", "2026-03-01", "--to", "9999-12-31"), "9998-12-31"),
     (("prune", "--before", "foo", *WHY), "write it as 2026-03-01"),
     (("prune", "--before", "2016-1-1", *WHY), "write it as 2026-03-01"),
+    # Whatever is wrong, the help that is named is that of the command.
+    (("verify", "b", "--trust"), "type: placet audit verify --help"),
+    (("trust", "--witness"), "type: placet audit trust --help"),
+    (("verify", "b", "--nothing"), "type: placet audit verify --help"),
     # What is empty never means all of them, nor the current directory.
     (("export", "--out", ""), "'--out': it is empty"),
     (("export", "--out", "x", "--request", ""), "'--request': it is empty"),
