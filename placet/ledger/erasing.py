@@ -1,6 +1,6 @@
 """Erasures in Postgres: what is found about somebody, and what is gone.
 
-See migrations 0017, 0021 and 0023.
+See migrations 0017, 0021 and 0024.
 """
 
 import json
@@ -36,7 +36,7 @@ _NOT_OURS = {"service", "attestation"}
 
 _PAGE = 500
 _NAMES_OTHERS = {"application/json", MANIFEST_TYPE}
-"""What says of other files that they belong to it, as migration 0023 has it."""
+"""What says of other files that they belong to it, as migration 0024 has it."""
 
 
 class PostgresErasures(Session):
