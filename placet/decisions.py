@@ -29,6 +29,7 @@ from placet.domain.errors import ConflictError, NotFoundError, PlacetError, Unav
 from placet.domain.ledger import RecordedEvent
 from placet.domain.ledger_rows import RequestRow
 from placet.domain.message import UPDATE, Message
+from placet.domain.plan import PersonRef
 from placet.domain.review import Answer
 from placet.domain.vocabulary import Action, Kind, Refusal, Status
 from placet.late import late_event
@@ -185,7 +186,9 @@ def _wire(message: Message) -> dict[str, object]:
     return message.model_dump(mode="json", exclude_none=True)
 
 
-async def answer_from_ledger(ledger: Ledger, request_id: str, message: Message) -> Answer:
+async def answer_from_ledger(
+    ledger: Ledger, request_id: str, message: Message, caller: PersonRef | None = None
+) -> Answer:
     """Answer a message to a case that has ended: by the first answer to the same decision id.
 
     One that the ledger does not know is recorded as late first (rule 7).
@@ -194,6 +197,7 @@ async def answer_from_ledger(ledger: Ledger, request_id: str, message: Message) 
         ledger: Has the case.
         request_id: The case.
         message: With a decision id.
+        caller: Whom the directory knows under the address in the message; None for nobody.
 
     Raises:
         NotFoundError: There is no such case.
@@ -213,7 +217,8 @@ async def answer_from_ledger(ledger: Ledger, request_id: str, message: Message) 
         reason = f"{how_it_ended(row)}; {message.action.value} came too late and changes nothing"
         # A conflict: another process has just recorded the same decision. Its words stand.
         with suppress(ConflictError):
-            await ledger.append([late_event(row, message, reason, datetime.now(UTC))])
+            event = late_event(row, message, reason, datetime.now(UTC), caller)
+            await ledger.append([event])
         known = await _first(ledger, request_id, message)
         assert known is not None  # noqa: S101 - it was appended, by this process or another
     return _repeated(known, row, message)

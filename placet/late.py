@@ -13,22 +13,29 @@ from placet.domain.envelope import SCHEMA
 from placet.domain.ledger import LedgerEvent
 from placet.domain.ledger_rows import RequestRow
 from placet.domain.message import Message
-from placet.domain.plan import Assurance, utc
+from placet.domain.plan import Assurance, PersonRef, utc
 from placet.domain.vocabulary import Kind, Refusal
 
 PROGRAM = "placet"
 
 
-def late_event(row: RequestRow, message: Message, reason: str, now: datetime) -> LedgerEvent:
+def late_event(
+    row: RequestRow,
+    message: Message,
+    reason: str,
+    now: datetime,
+    caller: PersonRef | None = None,
+) -> LedgerEvent:
     """Return the event of a late decision.
 
-    Nobody looks the caller up or checks a signature any more: who it was is claimed.
+    Nobody checks a signature any more: who it was is claimed.
 
     Args:
         row: The case, which has its outcome.
         message: With a decision id.
         reason: What the caller is told.
         now: When it came, an aware instant.
+        caller: Whom the directory knows under the address in the message; None for nobody.
     """
     kind = Kind.LATE.value
     body: dict[str, JsonValue] = {
@@ -41,8 +48,8 @@ def late_event(row: RequestRow, message: Message, reason: str, now: datetime) ->
         "digest": row.digest,
         "occurred": utc(now),
         "actor": {
-            "id": None,
-            "name": None,
+            "id": caller.id if caller else None,
+            "name": caller.name if caller else None,
             "address": message.actor,
             "on_behalf_of": None,
             "role": None,

@@ -3,12 +3,14 @@
 import os
 import time
 import uuid
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
+from placet.cli import world
 from placet.cli.codes import Code, code_of
 from placet.cli.console import as_json, out, say
 from placet.connections import connect_temporal, open_ledger
@@ -20,9 +22,10 @@ from placet.decisions import (
     send,
 )
 from placet.digest import read_json
-from placet.domain.errors import InvalidInputError, NotFoundError, UnavailableError
+from placet.domain.errors import InvalidInputError, NotFoundError, PlacetError, UnavailableError
 from placet.domain.ledger_rows import RequestRow
 from placet.domain.message import Message
+from placet.domain.plan import PersonRef
 from placet.domain.review import Answer
 from placet.domain.vocabulary import Action
 from placet.planned import require_proposal
@@ -86,12 +89,21 @@ async def carry_out(wish: Wish) -> int:
         except EndedError:
             sent = Sent.ANSWERED
             try:
-                answer = await answer_from_ledger(ledger, wish.request_id, message)
+                caller = _known(settings, message.actor)
+                answer = await answer_from_ledger(ledger, wish.request_id, message, caller)
             except RefusedError as error:
                 return _refused(error, message, json=wish.json)
         except RefusedError as error:
             return _refused(error, message, json=wish.json)
     return _told(sent, answer, message, wish)
+
+
+def _known(settings: Settings, address: str) -> PersonRef | None:
+    """Return whom the directory knows under an address; None without one that can be read."""
+    with suppress(PlacetError):
+        found = world.people(settings).resolve(address)
+        return found.ref() if found else None
+    return None
 
 
 async def _look(ledger: Ledger, wish: Wish) -> RequestRow | None:

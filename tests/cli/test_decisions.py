@@ -101,6 +101,10 @@ def test_a_decision_on_an_ended_case_is_late_and_says_how_it_ended(
     assert said.code == 5
     assert "rejected by people: no" in said.err
     assert "too late" in said.err
+    # It is said of bob, and so erased with him.
+    shown = office.placet("show", rejected, "--json").document
+    (late,) = [each for each in shown["events"] if each["kind"] == "caller:message:late"]
+    assert (late["body"]["actor"]["id"], late["body"]["actor"]["address"]) == ("bob", BOB[1])
 
 
 @pytest.mark.rule(number=3)
