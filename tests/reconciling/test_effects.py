@@ -21,6 +21,7 @@ TABLES = {
     "export": ("export", "state"),
     "access": ("access_grant", "state"),
     "delete": ("deletion", "state"),
+    "erase": ("erasure", "state"),
 }
 
 STORIES = [
@@ -44,6 +45,9 @@ STORIES = [
     ("delete", "in_force", (DONE,)),
     ("delete", "undone", (DONE, ENDED)),
     ("delete", "stopped", (STOPPED,)),
+    ("erase", "running", ()),
+    ("erase", "erased", ()),
+    ("erase", "done", (DONE,)),
 ]
 
 
