@@ -28,7 +28,7 @@ class PostgresReconciling(Session):
         """Yield every request that the ledger or the lists know, in the order of their ids.
 
         Args:
-            since: Only those of which something was recorded after this instant.
+            since: Only those of which something was recorded at this instant or later.
         """
         after = ""
         while True:
@@ -52,8 +52,7 @@ class PostgresReconciling(Session):
             if any(event.body is None for event in events):
                 pruned = await _pruned(connection)
                 events = [_marked(event, pruned) for event in events]
-            named = {event.data.get("permit") for event in events}
-            told = {"request": request, "permits": [each for each in named if _is_text(each)]}
+            told = {"request": request, "permits": _permits(events)}
             permits = await _rows(connection, sql.PERMITS, told)
             effects = await _rows(connection, sql.EFFECTS, told)
             listed = await _rows(connection, sql.LISTED, told)
@@ -88,14 +87,14 @@ class PostgresReconciling(Session):
         return {str(row["permit_id"]) for row in rows}
 
     async def _pages(self, query: LiteralString) -> AsyncIterator[DictRow]:
-        after = ""
+        after = effect = ""
         while True:
-            rows = await self._all(query, {"after": after, "limit": _PAGE})
+            rows = await self._all(query, {"after": after, "effect": effect, "limit": _PAGE})
             for row in rows:
                 yield row
             if len(rows) < _PAGE:
                 return
-            after = str(rows[-1]["permit"])
+            after, effect = str(rows[-1]["permit"]), str(rows[-1].get("effect"))
 
 
 async def _events(connection: AsyncConnection[DictRow], request: str) -> list[Recorded]:
@@ -151,5 +150,7 @@ def _body(raw: bytes) -> dict[str, Any]:
     return told if isinstance(told, dict) else {}
 
 
-def _is_text(value: object) -> bool:
-    return isinstance(value, str)
+def _permits(events: Iterable[Recorded]) -> list[str]:
+    """Return the permits that events name; of a body that was changed by hand, what may be one."""
+    named = (event.data.get("permit") for event in events)
+    return list({each for each in named if isinstance(each, str) and each.isprintable()})

@@ -132,10 +132,10 @@ select d.effect, d.permit, d.request
         union all select 'delete', permit_id, request from effect.deletion
         union all select 'erase', permit_id, request from effect.erasure
        ) as d (effect, permit, request)
- where d.permit > %(after)s
+ where (d.permit, d.effect) > (%(after)s, %(effect)s)
    and not exists (select from effect.permit p
                     where p.permit_id = d.permit and p.request = d.request and p.effect = d.effect)
- order by d.permit
+ order by d.permit, d.effect
  limit %(limit)s
 """
 

@@ -7,7 +7,7 @@ from placet.reconciling.finding import Code, Finding
 from placet.reconciling.lists import projected
 from placet.reconciling.remembered import Chain
 
-_UNFINISHED = frozenset({"waiting", "pending", "in_force", "ending"})
+_UNFINISHED = ("waiting", "pending", "in_force", "ending")
 
 
 def closed(looked: Looked) -> Iterator[Finding]:

@@ -12,8 +12,8 @@ _VERDICTS = {
     for verdict in ("approved", "rejected", "changes_requested")
 }
 _LATER = {
-    "pending": {"done", "failed", "stopped", "in_force"},
-    "ending": {"ended", "undone", "failed"},
+    "pending": ("done", "failed", "stopped", "in_force"),
+    "ending": ("ended", "undone", "failed"),
 }
 """A state that was written down late does not take back what the effect has said meanwhile."""
 
@@ -71,7 +71,7 @@ def projected(request: str, events: Iterable[Recorded]) -> Lists:
     return Lists(row, assignments, tuple(reviews))
 
 
-def _effect_said(event: Recorded) -> tuple[str, datetime | None] | None:
+def _effect_said(event: Recorded) -> tuple[str, datetime | str | None] | None:
     """Return how far the effect or the bank says the effect has come, and until when it lasts."""
     if not event.kind.startswith(("effect:", "bank:")) or ":permit:" in event.kind:
         return None
@@ -107,7 +107,7 @@ def _merged(row: dict[str, Any] | None, new: dict[str, Any]) -> dict[str, Any]:
 
 
 def _merged_word(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
-    if old["effect"] in _LATER.get(new["effect"] or "", set()):
+    if old["effect"] in _LATER.get(str(new["effect"]), ()):
         return {**new, "effect": old["effect"], "due": old["due"]}
     return new
 
@@ -149,8 +149,14 @@ def _map(value: Any) -> Json:
     return value if isinstance(value, Mapping) else {}
 
 
-def _instant(value: Any) -> datetime | None:
-    return datetime.fromisoformat(value) if isinstance(value, str) else None
+def _instant(value: Any) -> datetime | str | None:
+    """Return an instant; a text that is none is no instant that a list holds."""
+    if not isinstance(value, str):
+        return None
+    try:
+        return datetime.fromisoformat(value)
+    except ValueError:
+        return value
 
 
 def _shown(value: Any) -> str:

@@ -98,6 +98,34 @@ def test_an_event_more_is_unknown_to_temporal(looked: Looked) -> None:
     assert codes(working) == {"unknown-to-temporal"}
 
 
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=5,
+)
+PARTS = ("data", "state", "waiting_for", "decision_id", "service", "actor", "stage", "kind")
+FIELDS = (
+    *("permit", "effect", "until", "sha256", "part", "digest"),
+    *("due", "outcome", "requester", "status", "workflow_id", "program"),
+)
+
+
+@settings(deadline=None)
+@given(agreeing(), st.data())
+def test_whatever_somebody_has_put_into_a_body_does_not_end_the_comparison(
+    looked: Looked, data: st.DataObject
+) -> None:
+    index = data.draw(st.integers(0, len(looked.story.events) - 1))
+    event = looked.story.events[index]
+    fields = st.dictionaries(st.sampled_from(FIELDS), JSON)
+    changes = data.draw(st.dictionaries(st.sampled_from(PARTS), JSON | fields, min_size=1))
+    kind = data.draw(st.sampled_from((event.kind, "effect:run:done", "system:permit:issued")))
+    forged = with_event(
+        looked, index, kind=kind, body={**(event.body or {}), **changes}, fits=False
+    )
+    assert "leaf-does-not-fit" in codes(forged)
+
+
 @settings(deadline=None)
 @given(agreeing(), st.data())
 def test_an_event_in_the_middle_is_never_under_way(looked: Looked, data: st.DataObject) -> None:
