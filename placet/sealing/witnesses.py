@@ -142,8 +142,9 @@ async def cosign(
         UnavailableError: It does not answer, or not now.
     """
     size = parse_checkpoint(note.text).size
-    answer = await _asked(note, witness, min(old_size, size), proof_for, client)
-    if answer.status == HTTPStatus.CONFLICT:
+    asked = min(old_size, size)
+    answer = await _asked(note, witness, asked, proof_for, client)
+    if answer.status == HTTPStatus.CONFLICT and not _is_fork(answer, asked, size):
         recorded = _recorded_size(answer, witness)
         if recorded > size:
             raise LogRolledBackError(
@@ -157,9 +158,12 @@ async def cosign(
                 f"the witness {witness.key.name} has cosigned {old_size} events of this ledger, "
                 f"and knows of {recorded} only: its state is lost or was put back",
             )
-        answer = await _asked(note, witness, recorded, proof_for, client)
+        asked = recorded
+        answer = await _asked(note, witness, asked, proof_for, client)
     if answer.status == HTTPStatus.OK:
         return _cosignature(answer, note, witness)
+    if _is_fork(answer, asked, size):
+        raise _error(HTTPStatus.UNPROCESSABLE_ENTITY, witness)
     raise _error(answer.status, witness)
 
 
@@ -226,10 +230,19 @@ async def _exchange(
     return _Answer(answer.status_code, kind, bytes(body))
 
 
-def _recorded_size(answer: _Answer, witness: Witness) -> int:
+def _told_size(answer: _Answer) -> int | None:
     text = answer.body.decode("ascii", "replace")
-    size = parse_size(text.removesuffix("\n"))
-    if answer.content_type != SIZE_TYPE or size is None:
+    return parse_size(text.removesuffix("\n")) if answer.content_type == SIZE_TYPE else None
+
+
+def _is_fork(answer: _Answer, asked: int, size: int) -> bool:
+    """Say whether a witness that was asked from the checkpoint's own size knows another root."""
+    return answer.status == HTTPStatus.CONFLICT and asked == size == _told_size(answer)
+
+
+def _recorded_size(answer: _Answer, witness: Witness) -> int:
+    size = _told_size(answer)
+    if size is None:
         raise UnavailableError(
             f"{witness.url} answers 409 as no witness does; check that it is the address of "
             f"{witness.key.name}"

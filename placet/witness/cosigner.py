@@ -135,7 +135,8 @@ class Cosigner:
         new = asked.checkpoint
         recorded = self._records.read(new.origin)
         old = recorded[0] if recorded else Checkpoint(new.origin, 0, EMPTY_ROOT)
-        if asked.old_size != old.size:
+        other_root = new.size == old.size > 0 and new.root != old.root
+        if asked.old_size != old.size or other_root:
             return Answer(HTTPStatus.CONFLICT, f"{old.size}\n", SIZE_TYPE)
         if not is_consistent(old.size, old.root, new.size, new.root, asked.proof):
             return _refused(

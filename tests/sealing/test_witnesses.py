@@ -127,6 +127,14 @@ async def test_another_history_is_an_alarm(
         await _cosigned(witness, client, LOG.forked(3), size, old=5)
 
 
+@pytest.mark.rule(number=11)
+@pytest.mark.parametrize("old", [0, 5, 8])
+async def test_a_witness_with_another_root_of_the_same_size_is_an_alarm(old: int) -> None:
+    headers = {"content-type": "text/x.tlog.size"}
+    with pytest.raises(WitnessRefusedError, match="another history"):
+        await _answer(lambda _: httpx.Response(409, text="8\n", headers=headers), old=old)
+
+
 async def test_a_witness_that_does_not_know_the_log_or_its_key_says_so(
     witness: Running, client: httpx.AsyncClient
 ) -> None:

@@ -60,7 +60,7 @@ def test_it_neither_forgets_nor_believes_a_half(history: Log, tmp_path: Path, st
         for forked_at in (0, 4):
             fork = history.forked(forked_at)
             assert witness.post(fork.request(known, 9)).status_code == 422
-            assert witness.post(fork.request(known, known)).status_code == 422
+            assert witness.post(fork.request(known, known)).status_code == 409
         assert witness.post(history.request(known, 8)).status_code == 200
         assert witness.post(history.request(8, 9)).status_code == 200
 
