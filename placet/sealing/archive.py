@@ -10,9 +10,10 @@ from psycopg.rows import DictRow
 from placet.db import Pool, translated_errors
 from placet.domain.errors import NotFoundError
 from placet.domain.plurals import plural
-from placet.proof.note import Note, Signature, VerifierKey, parse_note
+from placet.proof.note import Note, Signature, VerifierKey
 from placet.proof.tree import HASH_BYTES, Frontier, consistency_proof
 from placet.sealing import sql
+from placet.sealing.notes import note_name, read_checkpoint
 
 _AT_ONCE = 50_000
 """Leaves that are read in one statement."""
@@ -40,16 +41,24 @@ class Archive:
         self._pool = pool
 
     async def newest(self) -> Sealed | None:
-        """Return the newest checkpoint; None before the first."""
+        """Return the newest checkpoint; None before the first.
+
+        Raises:
+            SealingRefusedError: What is stored is none.
+        """
         row = await self._one(sql.NEWEST, {})
         if row is None:
             return None
-        return Sealed(row["tree_size"], parse_note(row["note"]), row["sealed_at"])
+        return Sealed(row["tree_size"], _note(row["tree_size"], row["note"]), row["sealed_at"])
 
     async def note_of(self, size: int) -> Note | None:
-        """Return the checkpoint of a tree of ``size``; None when there was none of that size."""
+        """Return the checkpoint of a tree of ``size``; None when there was none of that size.
+
+        Raises:
+            SealingRefusedError: What is stored is none.
+        """
         row = await self._one(sql.NOTE, {"size": size})
-        return parse_note(row["note"]) if row else None
+        return _note(size, row["note"]) if row else None
 
     async def waiting_since(self, size: int) -> datetime | None:
         """Return when the first checkpoint beyond ``size`` was sealed; None when there is none."""
@@ -126,6 +135,11 @@ class Archive:
         with translated_errors():
             async with self._pool.connection() as connection:
                 await connection.execute(query, values)
+
+
+def _note(size: int, stored: str) -> Note:
+    where = f"what the database has of {plural(size, 'event')}"
+    return read_checkpoint(stored.encode(), where, note_name(size))
 
 
 def _one_by_one(joined: Iterable[bytes]) -> Iterator[bytes]:

@@ -13,10 +13,17 @@ import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError, PreconditionError
 
 from placet.domain.errors import UnavailableError
-from placet.proof.note import MAX_NOTE_BYTES, Note, NoteError
+from placet.proof.note import Note
 from placet.publishing.s3 import Bucket, open_bucket
-from placet.sealing.directory import LATEST, NOTE_NAME, note_name, read_note, size_of
 from placet.sealing.errors import KEEP_ALL, SealingRefusedError
+from placet.sealing.notes import (
+    ENOUGH_BYTES,
+    LATEST,
+    NOTE_NAME,
+    note_name,
+    read_checkpoint,
+    size_of,
+)
 
 _CODE = re.compile(r"<Code>(\w{1,60})</Code>")
 _TYPE = {"Content-Type": "text/plain; charset=utf-8"}
@@ -100,21 +107,15 @@ class BucketPlace:
         with self._answers():
             try:
                 found = await obstore.get_async(self._store, self._prefix + name)
-                data = bytearray()
-                async for part in found.stream():
-                    data += part
-                    # Whoever else writes there may have put anything there, of any length.
-                    if len(data) > MAX_NOTE_BYTES:
+                content = b""
+                async for part in found.stream(ENOUGH_BYTES):
+                    content += bytes(part)
+                    if len(content) >= ENOUGH_BYTES:
                         break
             except FileNotFoundError:
                 return None, None
-        try:
-            return read_note(bytes(data), name), found.meta["e_tag"]
-        except NoteError as error:
-            raise SealingRefusedError(
-                f"{self.name}: {self._prefix}{name} in {self._where} is no checkpoint of that name "
-                f"({error}). {KEEP_ALL}"
-            ) from None
+        where = f"{self.name}: {self._prefix}{name} in {self._where}"
+        return read_checkpoint(content, where, name), found.meta["e_tag"]
 
     @contextmanager
     def _answers(self) -> Iterator[None]:

@@ -6,22 +6,27 @@ latest                      the newest of them, replaced as a whole
 
 import asyncio
 import fcntl
-import re
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
 from placet.domain.errors import UnavailableError
 from placet.durable import create_file, replace_file
-from placet.proof.note import MAX_NOTE_BYTES, Note, NoteError, parse_checkpoint, parse_note
+from placet.proof.note import Note
 from placet.sealing.errors import KEEP_ALL, SealingRefusedError
+from placet.sealing.notes import (
+    ENOUGH_BYTES,
+    LATEST,
+    NOTE_NAME,
+    note_name,
+    read_checkpoint,
+    size_of,
+)
 
-LATEST = "latest"
 _LOCK = ".lock"
-NOTE_NAME = re.compile(r"[0-9]{20}\.note")
 _READABLE = 0o644
 _LOCK_SECONDS = 5.0
 _LOCK_PAUSE = 0.05
@@ -30,36 +35,6 @@ _THREADS: dict[Path, ThreadPoolExecutor] = {}
 """One for each directory: where one hangs, it holds none that payments or keys need."""
 
 T = TypeVar("T")
-
-
-def note_name(size: int) -> str:
-    """Return what a checkpoint is called: names sort as sizes do."""
-    return f"{size:020}.note"
-
-
-def size_of(note: Note) -> int:
-    """Return the size of the tree that a checkpoint is of."""
-    return parse_checkpoint(note.text).size
-
-
-def read_note(raw: bytes, name: str) -> Note:
-    """Return the checkpoint that stands under a name.
-
-    A name that is not its size's could stand behind all others and hide them, also where nothing
-    can be deleted.
-
-    Raises:
-        NoteError: It is none, or not the one that the name promises.
-    """
-    if len(raw) > MAX_NOTE_BYTES:
-        raise NoteError(f"it has more than {MAX_NOTE_BYTES} bytes")
-    try:
-        note = parse_note(raw.decode())
-    except UnicodeDecodeError:
-        raise NoteError("it is not UTF-8") from None
-    if name not in {LATEST, note_name(size_of(note))}:
-        raise NoteError(f"it is of {size_of(note)} events")
-    return note
 
 
 class DirectoryPlace:
@@ -105,8 +80,9 @@ class DirectoryPlace:
             if latest and size_of(latest) >= enough > 0:
                 return latest
             try:
-                found = (path.name for path in self._path.iterdir())
-                names = [name for name in found if NOTE_NAME.fullmatch(name)]
+                names = [
+                    path.name for path in self._path.iterdir() if NOTE_NAME.fullmatch(path.name)
+                ]
             except FileNotFoundError:
                 return None
             # A process may have died between writing the file and replacing `latest`.
@@ -149,17 +125,13 @@ class DirectoryPlace:
 
     def _read(self, name: str) -> Note | None:
         path = self._path / name
-        with suppress(FileNotFoundError):
+        try:
             # Whoever else writes there may have put anything there, of any length.
-            with path.open("rb") as stream:
-                raw = stream.read(MAX_NOTE_BYTES + 1)
-            try:
-                return read_note(raw, name)
-            except NoteError as error:
-                raise SealingRefusedError(
-                    f"{self.name}: {path} is no checkpoint of that name ({error}). {KEEP_ALL}"
-                ) from None
-        return None
+            with path.open("rb") as file:
+                content = file.read(ENOUGH_BYTES)
+        except FileNotFoundError:
+            return None
+        return read_checkpoint(content, f"{self.name}: {path}", name)
 
     @contextmanager
     def _answers(self) -> Iterator[None]:

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import httpx
 
-from placet.domain.errors import InvalidInputError, NotFoundError, UnavailableError
+from placet.domain.errors import NotFoundError, UnavailableError
 from placet.proof.note import Note
 from placet.sealing.archive import Archive
-from placet.sealing.directory import size_of
 from placet.sealing.errors import KEEP_ALL, AlarmError, PlaceLostError, SealingRefusedError
+from placet.sealing.notes import size_of
 from placet.sealing.stamps import StampError, request_stamp
 from placet.sealing.witnesses import (
     FalseCosignatureError,
@@ -115,7 +115,7 @@ class StampPlace:
             roots = [path.read_bytes() for path in self._certificates]
             async with httpx.AsyncClient(trust_env=False) as client:
                 token = await request_stamp(note.text.encode(), self._url, roots, client)
-        except (StampError, InvalidInputError) as error:
+        except StampError as error:
             raise AlarmError(f"{self.name}: {error}") from None
         except OSError as error:
             raise UnavailableError(

@@ -18,6 +18,7 @@ from placet.settings import Settings
 from tests.ledger.raw import append_raw
 from tests.ledger.stories import event
 from tests.sealing.sealed import ORIGIN, SealedLedger
+from tests.sealing.test_refused import tampering
 from tests.support.waiting import eventually
 
 
@@ -81,6 +82,19 @@ def test_the_status_says_when_a_place_contradicts(
     assert run(["audit", "status"]) == Code.DIFFERS
     assert "an older database was restored" in capsys.readouterr().err
     assert run(["audit", "seal", "--once"]) == Code.CONFLICT
+
+
+@pytest.mark.rule(number=11)
+def test_the_status_says_when_the_database_holds_no_checkpoint_any_more(
+    here: SealedLedger, capsys: pytest.CaptureFixture[str]
+) -> None:
+    here.append(1)
+    assert run(["audit", "seal", "--once"]) == Code.OK
+    with tampering(here) as connection:
+        connection.execute("update audit.checkpoint set note = 'mine'")
+    capsys.readouterr()
+    assert run(["audit", "status"]) == Code.CONFLICT
+    assert "what the database has of 1 event is no checkpoint" in capsys.readouterr().err
 
 
 @pytest.mark.rule(number=11)

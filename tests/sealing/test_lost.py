@@ -16,8 +16,9 @@ from placet.proof.note import parse_checkpoint
 from placet.sealing import places
 from placet.sealing.accepting import loss_accepted
 from placet.sealing.backlog import Backlog
-from placet.sealing.directory import DirectoryPlace, note_name
+from placet.sealing.directory import DirectoryPlace
 from placet.sealing.errors import AlarmError, SealingRefusedError
+from placet.sealing.notes import note_name
 from tests.ledger.raw import append_raw
 from tests.ledger.stories import event
 from tests.sealing.sealed import HEIDI, SealedLedger
