@@ -12,6 +12,7 @@ from placet.ledger import reporting_sql as sql
 from placet.ledger.leaves import leaf_of
 from placet.ledger.reconciling_sql import EVENTS
 from placet.ledger.session import Session
+from placet.ledger.sql import PATIENTLY
 from placet.reporting.paths import BLOCK, Paths
 from placet.reporting.period.facts import COUNTED, Happening, Period, RequestFacts
 from placet.reporting.proof import NOTHING_SEALED, Place, Proof
@@ -35,6 +36,7 @@ class PostgresReports(Session):
             self._transaction() as connection,
             connection.cursor("report", row_factory=tuple_row) as cursor,
         ):
+            await connection.execute(PATIENTLY)
             await cursor.execute(sql.PERIOD, values)
             of_one: list[tuple[Any, ...]] = []
             while rows := await cursor.fetchmany(_AT_ONCE):
@@ -61,6 +63,7 @@ class PostgresReports(Session):
         """
         async with self._transaction() as connection:
             await connection.execute(sql.ONE_MOMENT)
+            await connection.execute(PATIENTLY)
             changed, missing = await _damages(connection, request) if request else ((), ())
             newest = await (await connection.execute(sql.CHECKPOINT)).fetchone()
             if newest is None:

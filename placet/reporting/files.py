@@ -56,6 +56,8 @@ def write_report(path: Path, content: bytes, *, force: bool = False) -> None:
         ReportExistsError: It is there already, and ``force`` is off.
         ReportFolderError: It cannot be written there.
     """
+    if path.is_dir():
+        raise ReportFolderError(f"{path} is a directory; name a file in it")
     try:
         if force:
             replace_file(path, content)

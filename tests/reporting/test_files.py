@@ -49,6 +49,20 @@ def test_a_directory_that_is_not_there_is_named(tmp_path: Path) -> None:
         write_report(tmp_path / "none" / "report.html", b"report")
 
 
+@pytest.mark.parametrize("force", [False, True])
+@pytest.mark.parametrize("name", ["", ".", "..", "below"])
+def test_a_directory_is_no_file(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    force: bool,  # noqa: FBT001 - drawn
+) -> None:
+    (tmp_path / "below").mkdir()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ReportFolderError, match="is a directory; name a file in it"):
+        write_report(Path(name), b"report", force=force)
+
+
 def test_the_name_says_the_form_unless_it_is_told() -> None:
     assert form_of(Path("a.PDF")) is Form.PDF
     assert form_of(Path("a"), Form.CSV) is Form.CSV

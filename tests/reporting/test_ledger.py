@@ -14,7 +14,7 @@ import pytest
 from placet.cli.previewing import write_preview
 from placet.cli.reporting import period_of, report_period, report_request
 from placet.domain.errors import ConflictError, InvalidInputError, NotFoundError
-from placet.ledger import PostgresLedger
+from placet.ledger import PostgresLedger, reporting_sql
 from placet.reporting.files import Form, FormError
 from placet.reporting.period.counting import counted
 from placet.reporting.period.facts import Period
@@ -153,6 +153,24 @@ async def test_what_cannot_be_reported_is_refused(here: Path) -> None:
     with pytest.raises(FormError, match="html or pdf"):
         await report_request("open", here / "a.csv", form=None, force=False, json=False)
     assert list(here.iterdir()) == []
+
+
+def test_a_period_ends_before_the_last_day_that_there_is() -> None:
+    assert period_of(date(9999, 12, 30), date(9999, 12, 30), None).ends.year == 9999
+    with pytest.raises(InvalidInputError, match="name an earlier one"):
+        period_of(date(2026, 1, 1), date(9999, 12, 31), None)
+
+
+async def test_a_report_of_a_long_period_may_take_its_time(
+    full: PostgresLedger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limit = "current_setting('statement_timeout')"
+    monkeypatch.setattr(
+        reporting_sql,
+        "PERIOD",
+        f"select {limit}, '', '', now(), 1, '', '', '', null, null, null, null, null, null, null",
+    )
+    assert [each.request async for each in full.reports.requests(MARCH)] == ["6h"]
 
 
 def test_a_period_needs_two_days() -> None:

@@ -46,11 +46,13 @@ class Period:
     pipeline: str | None = None
 
     def __post_init__(self) -> None:
-        """Refuse a period that ends before it begins."""
+        """Refuse a period that ends before it begins, or with the last day that there is."""
         if self.last < self.first:
             raise InvalidInputError(
                 f"the period ends on {self.last}, before it begins on {self.first}: swap the days"
             )
+        if self.last == date.max:
+            raise InvalidInputError(f"no day comes after {self.last}: name an earlier one")
 
     @property
     def begins(self) -> datetime:
