@@ -3,13 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
-SEALED = "sealed:"
-"""How a text begins whose place in the ledger a ciphertext's digest has taken."""
+from placet.personal.sealing import TOKEN
 
 
 def is_told(wanted: Any, found: Any) -> bool:
     """Say whether ``found`` tells all that ``wanted`` does; what is sealed may be anything."""
-    if isinstance(found, str) and found.startswith(SEALED):
+    if isinstance(found, str) and TOKEN.fullmatch(found):
         return True
     if isinstance(wanted, Mapping) and isinstance(found, Mapping):
         return all(key in found and is_told(wanted[key], found[key]) for key in wanted)

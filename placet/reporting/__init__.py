@@ -1,5 +1,5 @@
 """Reports for people: one request's whole story, and the summary of a period.
 
-``story`` and ``period`` gather what the ledger says; ``telling`` and ``summing`` make a document
-of it; ``page`` and ``paper`` write any document as HTML and PDF.
+``record`` makes a document of a request's story and ``period`` one of a period's figures; ``page``
+and ``paper`` write any document as HTML and PDF.
 """

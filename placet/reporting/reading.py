@@ -1,18 +1,10 @@
 """Reads an event's body without trusting its shape: another version may have written it."""
 
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from placet.domain.ledger import RecordedEvent
-
-ERASED = "[erased]"
-"""Stands in an event for a text that has been erased."""
-
-CLOSED = "[sealed]"
-"""Stands for a text that cannot be opened here: its key is gone, or is kept elsewhere."""
-
-_TOKEN = re.compile(r"sealed:[0-9a-f]{64}")
+from placet.personal.sealing import SEALED, TOKEN
 
 
 def has(value: Any, *marks: str) -> bool:
@@ -25,9 +17,9 @@ def has(value: Any, *marks: str) -> bool:
 
 
 def revealed(value: Any) -> Any:
-    """Return a JSON value in which each token that nobody has opened is :data:`CLOSED`."""
+    """Return a JSON value in which each token that nobody has opened is :data:`SEALED`."""
     if isinstance(value, str):
-        return CLOSED if _TOKEN.fullmatch(value) else value
+        return SEALED if TOKEN.fullmatch(value) else value
     if isinstance(value, Mapping):
         return {name: revealed(each) for name, each in value.items()}
     return [revealed(each) for each in value] if isinstance(value, list | tuple) else value

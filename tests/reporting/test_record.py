@@ -8,11 +8,11 @@ import pytest
 
 from placet.domain.ledger import RecordedEvent
 from placet.domain.vocabulary import Kind
+from placet.personal.sealing import ERASED
 from placet.reporting.document import Document, Facts, Note, Tone
 from placet.reporting.page import page
 from placet.reporting.paper import paper
 from placet.reporting.proof import Place, head_of
-from placet.reporting.reading import ERASED
 from placet.reporting.record import Story, record_of
 from tests.reporting import scenes
 from tests.reporting.reading import Page, paper_text, solid, squeezed

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from placet.domain.plurals import plural
+from placet.personal.sealing import ERASED, SEALED
 from placet.reporting.document import Block, Note, Paragraph, Section, Table, Tone, Value
-from placet.reporting.reading import CLOSED, ERASED
 from placet.reporting.record.happening import told
 from placet.reporting.record.story import Story
 
@@ -21,11 +21,11 @@ _ERASED = (
     "text. The ciphertext is gone and its key destroyed, as the person's data was to be erased or "
     "its time was over. Nobody can read it again, and the proof of the ledger holds all the same."
 )
-_CLOSED = (
+_SEALED = (
     "The key that opens them is gone, or is kept elsewhere. Make this record where the keys are, "
     "if you may read it."
 )
-_WHY = {ERASED: ("have been erased", _ERASED), CLOSED: ("cannot be opened here", _CLOSED)}
+_WHY = {ERASED: ("have been erased", _ERASED), SEALED: ("cannot be opened here", _SEALED)}
 
 
 def erased(story: Story) -> Section:

@@ -4,8 +4,9 @@ from datetime import datetime
 
 from placet.domain.plurals import plural
 from placet.domain.vocabulary import DecidedBy, Kind, Status
+from placet.personal.sealing import ERASED, SEALED
 from placet.reporting.document import Block, Code, Facts, Note, Tone, Value
-from placet.reporting.reading import CLOSED, ERASED, revealed, text
+from placet.reporting.reading import revealed, text
 from placet.reporting.record.story import Story
 
 BY = {
@@ -17,7 +18,7 @@ BY = {
 }
 _UNTITLED = {
     ERASED: "It was erased; the request's id stands in its place",
-    CLOSED: "It cannot be opened here; the request's id stands in its place",
+    SEALED: "It cannot be opened here; the request's id stands in its place",
 }
 
 

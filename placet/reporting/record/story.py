@@ -9,8 +9,9 @@ from zoneinfo import ZoneInfo
 from placet.domain.ledger import RecordedEvent
 from placet.domain.ledger_rows import PaymentRow, RequestRow
 from placet.domain.policy import PolicySnapshot
+from placet.personal.sealing import ERASED, SEALED
 from placet.reporting.proof import NOTHING_SEALED, Head, Proof, head_of
-from placet.reporting.reading import CLOSED, ERASED, has, names_in, readable, revealed, text
+from placet.reporting.reading import has, names_in, readable, revealed, text
 
 
 @dataclass(frozen=True)
@@ -57,9 +58,9 @@ class Story:
 
     @property
     def untitled(self) -> str | None:
-        """Return the mark that stands for the title, :data:`ERASED` or :data:`CLOSED`, if any."""
+        """Return the mark that stands for the title, :data:`ERASED` or :data:`SEALED`, if any."""
         told = revealed(self.row.title)
-        return told if told in {ERASED, CLOSED} else None
+        return told if told in {ERASED, SEALED} else None
 
     @cached_property
     def policy(self) -> PolicySnapshot | None:
