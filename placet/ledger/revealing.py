@@ -114,10 +114,10 @@ def _body(row: DictRow) -> dict[str, Any]:
     must not keep the rest of a story from being read.
     """
     try:
-        told: dict[str, Any] = json.loads(row["body"])
+        told: Any = json.loads(row["body"])
     except (ValueError, RecursionError):
         return _header(row)
-    return told if _nests_little(told) else _header(row)
+    return told if isinstance(told, dict) and _nests_little(told) else _header(row)
 
 
 def _nests_little(told: dict[str, Any]) -> bool:

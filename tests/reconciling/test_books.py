@@ -13,6 +13,8 @@ from tests.ledger.stories import submitted
 
 pytestmark = pytest.mark.rule(number=11)
 
+DEEP = '{"data":' * 200_000
+
 ERASURE = """
 insert into effect.erasure (permit_id, request, digest, subject, plan)
 values (%s, 'ghost', '', 'bob', repeat('ab', 32))
@@ -41,7 +43,7 @@ def forged(database: Database, *statements: tuple[str, tuple[object, ...]]) -> N
         json.dumps({"data": {"permit": "\ud800"}}),
         json.dumps([]),
         "{",
-        '{"data":' * 200_000,
+        DEEP,
     ],
     ids=["list", "object", "null-character", "surrogate", "no-object", "no-json", "deep"],
 )
@@ -54,6 +56,18 @@ async def test_a_body_that_was_changed_by_hand_is_read_and_does_not_fit(
         story = await PostgresReconciling(pool).story("expense-1")
     assert [event.fits for event in story.events] == [False]
     assert story.permits == ()
+
+
+@pytest.mark.parametrize("body", ["{", "[]", "\ud800".encode("utf-8", "surrogatepass"), DEEP])
+async def test_of_a_body_that_is_none_any_more_the_header_is_shown(
+    database: Database, ledger: PostgresLedger, body: str | bytes
+) -> None:
+    await ledger.append([submitted()])
+    raw = body.encode() if isinstance(body, str) else body
+    forged(database, ("update audit.event set body = %s", (raw,)))
+    for read in (ledger.timeline, ledger.sealed_timeline):
+        (event,) = await read("expense-1")
+        assert event.body.keys() == {"kind", "request", "occurred"}
 
 
 @pytest.mark.usefixtures("ledger")
