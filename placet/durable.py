@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all, and are still there after a loss of power."""
+"""Files that are there whole or not at all, and directories; all outlive a loss of power."""
 
 import os
 from collections.abc import Iterator
@@ -32,6 +32,22 @@ def replace_file(path: Path, content: bytes, mode: int = PRIVATE) -> None:
     """
     with _stored_beside(path, content, mode) as new:
         os.replace(new, path)  # noqa: PTH105 - beside the other system calls
+
+
+def make_directory(directory: Path, mode: int = 0o777) -> None:
+    """Make a directory that survives a loss of power, and those above it that are missing.
+
+    Args:
+        directory: One that is there already stays as it is.
+        mode: Of the directory itself, less what the process's mask takes away.
+
+    Raises:
+        OSError: It may not be on the disk.
+    """
+    missing = [each for each in (directory, *directory.parents) if not each.exists()]
+    directory.mkdir(mode, parents=True, exist_ok=True)
+    for each in reversed(missing):
+        sync_directory(each.parent)
 
 
 def sync_directory(directory: Path) -> None:

@@ -5,7 +5,7 @@ import stat
 from pathlib import Path
 
 from placet.domain.errors import InvalidInputError
-from placet.durable import create_file
+from placet.durable import create_file, make_directory
 
 MAX_BYTES = 16 * 1024
 _OTHERS = 0o077
@@ -40,5 +40,5 @@ def make_secret(path: Path, content: bytes) -> None:
     Raises:
         OSError: It cannot be written.
     """
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_directory(path.parent, 0o700)
     create_file(path, content)

@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all."""
+"""Files that are there whole or not at all, and directories that stay."""
 
 import os
 import stat
@@ -8,7 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from placet.durable import create_file, replace_file
+from placet import durable
+from placet.durable import create_file, make_directory, replace_file
+from placet.keyfiles import make_secret
+from placet.payments.spool import Spool
+from tests.payments.orders import DEBTOR
 
 
 @pytest.fixture(params=[create_file, replace_file])
@@ -92,3 +96,42 @@ def test_a_name_may_be_as_long_as_the_disk_takes(
     path = tmp_path / ("n" * 255)
     write(path, b"content")
     assert path.read_bytes() == b"content"
+
+
+@pytest.fixture
+def synced(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """Give the directories that have been waited for, in order."""
+    found: list[Path] = []
+    monkeypatch.setattr(durable, "sync_directory", found.append)
+    return found
+
+
+def test_a_directory_is_on_the_disk_with_all_above_it(tmp_path: Path, synced: list[Path]) -> None:
+    path = tmp_path / "a" / "b" / "c"
+    make_directory(path, 0o700)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o700
+    assert synced == [tmp_path, tmp_path / "a", tmp_path / "a" / "b"]
+    make_directory(path)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o700
+    assert len(synced) == 3
+
+
+def test_a_file_is_no_directory(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"")
+    with pytest.raises(FileExistsError):
+        make_directory(path)
+
+
+def test_a_key_outlives_a_loss_of_power_with_its_directory(
+    tmp_path: Path, synced: list[Path]
+) -> None:
+    make_secret(tmp_path / "keys" / "subjects" / "one.key", b"secret")
+    assert synced == [tmp_path, tmp_path / "keys", tmp_path / "keys" / "subjects"]
+
+
+def test_what_payment_files_are_kept_in_outlives_a_loss_of_power(
+    tmp_path: Path, synced: list[Path]
+) -> None:
+    Spool(tmp_path / "spool", DEBTOR)
+    assert synced == [tmp_path, *[tmp_path / "spool"] * 3]

@@ -32,6 +32,7 @@ from pydantic import ValidationError
 
 from placet.domain.errors import ConflictError
 from placet.domain.export import Manifest
+from placet.durable import make_directory, replace_file, sync_directory
 from placet.exports.writing import unwritable
 
 MANIFEST = "manifest.json"
@@ -113,17 +114,11 @@ class ExportStore:
         """
         path = self.root / ".store"
         try:
-            self.root.mkdir(mode=_PRIVATE_DIRECTORY, parents=True, exist_ok=True)
+            make_directory(self.root, _PRIVATE_DIRECTORY)
             with self._locked():
                 if not path.exists():
-                    new = path.with_name(".store.new")
-                    with new.open("w", encoding="ascii") as file:
-                        file.write(uuid.uuid4().hex)
-                        file.flush()
-                        # A name that a lost power line takes away would strand every file.
-                        os.fsync(file.fileno())
-                    new.replace(path)
-                    _sync(self.root)
+                    # A name that a lost power line takes away would strand every file.
+                    replace_file(path, uuid.uuid4().hex.encode())
                 return path.read_text(encoding="ascii").strip()
         except OSError as error:
             raise unwritable(error) from error
@@ -177,13 +172,13 @@ class ExportStore:
             OSError: It cannot be renamed: another attempt has swept it.
         """
         place = self.directory(case)
-        _sync(staging.directory)
+        sync_directory(staging.directory)
         if place.exists():
             raise ConflictError(
                 f"there is a file of {case} already, in {place}; move it away and ask again"
             )
         staging.directory.rename(place)
-        _sync(self.root)
+        sync_directory(self.root)
 
     def manifest(self, case: str) -> Manifest | None:
         """Return what lies beside a case's file; None when there is no whole file."""
@@ -221,7 +216,7 @@ class ExportStore:
             place.rename(leaving)
         except FileNotFoundError:
             return left
-        _sync(self.root)
+        sync_directory(self.root)
         shutil.rmtree(leaving)
         return True
 
@@ -241,11 +236,3 @@ class ExportStore:
         with (self.root / ".lock").open("ab") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
-
-
-def _sync(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

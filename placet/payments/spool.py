@@ -29,6 +29,7 @@ from pydantic import Field
 
 from placet.domain.base import Stored
 from placet.domain.errors import ConflictError, NotFoundError, UnavailableError
+from placet.durable import make_directory, sync_directory
 from placet.payments.order import Debtor, PaymentOrder
 from placet.payments.pain001 import payment_order
 
@@ -83,7 +84,7 @@ class Spool:
         self.archive = root / "archive"
         for directory in (root, self._staging, self.outbox, self.archive):
             try:
-                directory.mkdir(mode=_GROUP_MAY_LOOK, parents=True, exist_ok=True)
+                make_directory(directory, _GROUP_MAY_LOOK)
             except OSError as error:
                 raise UnavailableError(
                     f"payment files cannot be written to {directory}: {error.strerror}; make it a "
@@ -139,14 +140,14 @@ class Spool:
             _require_same(source, staged)
             if not kept.exists():
                 os.link(source, kept)
-            _sync(self.archive)
+            sync_directory(self.archive)
             # From here on it counts as released as soon as it is no longer staged.
             source.rename(self.outbox / staged.name)
             # Renaming onto another link of the same file does nothing and leaves both.
             with suppress(FileNotFoundError):
                 source.unlink()
-            _sync(self.outbox)
-            _sync(self._staging)
+            sync_directory(self.outbox)
+            sync_directory(self._staging)
         return True
 
     def _write(self, name: str, content: bytes) -> None:
@@ -161,7 +162,7 @@ class Spool:
             os.fchmod(file.fileno(), _READ_ONLY)
             os.fsync(file.fileno())
         unfinished.rename(self._staging / name)
-        _sync(self._staging)
+        sync_directory(self._staging)
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
@@ -182,12 +183,3 @@ def _require_same(path: Path, staged: StagedFile) -> None:
             f"{path} has digest {found}, not {staged.sha256}; nothing is sent: compare the file"
             " with the approved request, and remove it if no payment was recorded with it"
         )
-
-
-def _sync(directory: Path) -> None:
-    """Make renames and links in a directory survive a power cut."""
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -22,6 +22,7 @@ from pathlib import Path
 
 from placet.domain.errors import ConflictError, UnavailableError
 from placet.domain.publication import PAGE_NAME
+from placet.durable import make_directory, sync_directory
 from placet.publishing.target import Change, Contents, ForeignPageError, Version, checked
 
 _READ_ONLY = 0o444
@@ -111,10 +112,12 @@ class DirectoryTarget:
         kept = self._history / slug / version.digest
         with self._disk(), self._alone():
             _make(kept.parent)
-            _sync(room / "files", room)
+            sync_directory(room / "files")
+            sync_directory(room)
             if not kept.exists():
                 room.rename(kept)
-            _sync(kept.parent, self._history)
+            sync_directory(kept.parent)
+            sync_directory(self._history)
 
     def _switch(self, change: Change) -> None:
         link = self._live / change.slug
@@ -131,7 +134,7 @@ class DirectoryTarget:
                 next_link.unlink(missing_ok=True)
                 next_link.symlink_to(after)
                 next_link.rename(link)
-            _sync(self._live)
+            sync_directory(self._live)
 
     @contextmanager
     def _disk(self) -> Iterator[None]:
@@ -160,12 +163,8 @@ class DirectoryTarget:
 def _make(*directories: Path) -> None:
     """Make directories that a web server can read, whatever the worker's umask is."""
     for directory in directories:
-        try:
-            directory.mkdir(parents=True)
-        except FileExistsError:
-            if not directory.is_dir():
-                raise
-        else:
+        if not directory.is_dir():
+            make_directory(directory)
             directory.chmod(_DIRECTORY)
 
 
@@ -186,13 +185,3 @@ def _digest(path: Path) -> str:
         return "none"
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _sync(*directories: Path) -> None:
-    """Make what was done in directories survive a power cut."""
-    for directory in directories:
-        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

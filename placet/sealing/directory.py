@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from placet.domain.errors import UnavailableError
-from placet.durable import create_file, replace_file
+from placet.durable import create_file, make_directory, replace_file
 from placet.proof.note import Note
 from placet.sealing.errors import KEEP_ALL, SealingRefusedError
 from placet.sealing.notes import (
@@ -91,7 +91,7 @@ class DirectoryPlace:
 
     def _publish(self, note: Note) -> None:
         with self._answers():
-            self._path.mkdir(parents=True, exist_ok=True)
+            make_directory(self._path)
             name = note_name(size_of(note))
             if not create_file(self._path / name, str(note).encode(), _READABLE):
                 there = self._read(name)

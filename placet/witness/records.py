@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from placet.domain.errors import ConflictError, InvalidInputError, NotFoundError, UnavailableError
-from placet.durable import replace_file
+from placet.durable import make_directory, replace_file
 from placet.proof.note import (
     COSIGNATURE,
     MAX_NOTE_BYTES,
@@ -149,7 +149,7 @@ def open_state(directory: Path, name: str) -> Iterator[tuple[FileSigner, Records
 @contextmanager
 def _locked(directory: Path) -> Iterator[None]:
     try:
-        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_directory(directory, 0o700)
         descriptor = os.open(directory / _LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
         raise StateFolderError(

@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from placet.durable import sync_directory
 from placet.payments import spool as spool_module
 from placet.payments.pain001 import payment_order
 from placet.payments.spool import PaymentConflictError, PaymentLostError, Spool, StagedFile
@@ -159,16 +160,16 @@ def test_two_workers_at_once_pay_once(tmp_path: Path) -> None:
 def test_nobody_else_works_in_the_spool_meanwhile(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sync, kept_out = spool_module._sync, []  # noqa: SLF001 - called in the middle of the work.
+    kept_out = []
 
     def try_to_enter(directory: Path) -> None:
         with (tmp_path / ".lock").open("ab") as file, pytest.raises(BlockingIOError):
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         kept_out.append(directory.name)
-        sync(directory)
+        sync_directory(directory)
 
-    monkeypatch.setattr(spool_module, "_sync", try_to_enter)
     spool = Spool(tmp_path, DEBTOR)
+    monkeypatch.setattr(spool_module, "sync_directory", try_to_enter)
     spool.release(spool.stage(ORDER))
     assert kept_out == ["staging", "archive", "outbox", "staging"]
 

@@ -36,7 +36,7 @@ LASTING: tuple[tuple[Any, str], ...] = (
     (Path, "rename"),
     (Path, "symlink_to"),
     (Path, "unlink"),
-    (directory, "_sync"),
+    (directory, "sync_directory"),
     (obstore, "put_async"),
     (obstore, "delete_async"),
     (WebhookTarget, "switch"),
