@@ -1,0 +1,1 @@
+"""The directories from which anybody checks the ledger."""
