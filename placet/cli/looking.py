@@ -16,7 +16,7 @@ from placet.connections import open_ledger
 from placet.decisions import how_it_ended
 from placet.domain.errors import NotFoundError
 from placet.domain.ledger_rows import AssignmentRow, PaymentRow, RequestRow, ReviewRow
-from placet.ledger.postgres import MAX_ROWS
+from placet.ledger.session import MAX_ROWS
 from placet.planned import plan_facts, proposal
 from placet.ports import Ledger
 from placet.settings import Settings

@@ -17,10 +17,7 @@ from placet.domain.deletion import (
 )
 from placet.domain.ledger import LedgerEvent
 from placet.ledger import sql
-from placet.ledger.session import Session, append, consume, only_row, receipts_of
-
-MAX_ROWS = 1000
-"""The most rows a list returns at once."""
+from placet.ledger.session import MAX_ROWS, Session, append_once, consume, only_row
 
 
 class PostgresDeletions(Session):
@@ -54,7 +51,7 @@ class PostgresDeletions(Session):
         async with self._transaction() as connection:
             await consume(connection, entry.permit_id, entry.digest, EFFECT)
             first = (await only_row(connection, sql.BEGIN_DELETION, values))["first"]
-            receipts = await (append if first else receipts_of)(connection, batch)
+            receipts = await append_once(connection, batch, first=first)
             deletion = await _deletion(connection, entry.permit_id)
         return DeletionResult(first=first, deletion=deletion, receipts=receipts)
 
@@ -120,12 +117,9 @@ class PostgresDeletions(Session):
             "counts": json.dumps(ended.counts.told()),
             "until": ended.until,
         }
-        batch = await self._batch(events)
-        async with self._transaction() as connection:
-            first = (await only_row(connection, sql.END_DELETION, values))["first"]
-            receipts = await (append if first else receipts_of)(connection, batch)
-            deletion = await _deletion(connection, permit_id)
-        return DeletionResult(first=first, deletion=deletion, receipts=receipts)
+        async with self._change(sql.END_DELETION, values, events) as change:
+            deletion = await _deletion(change.connection, permit_id)
+        return DeletionResult(first=change.first, deletion=deletion, receipts=change.receipts)
 
     async def deletions(
         self, *, permit_id: str | None = None, request: str | None = None

@@ -18,10 +18,14 @@ from placet.domain.delivery import (
 from placet.domain.ledger import LedgerEvent
 from placet.domain.sending import EFFECT
 from placet.ledger import sql
-from placet.ledger.session import Session, append, consume, only_row, receipts_of
-
-MAX_ROWS = 1000
-"""The most rows a list returns at once."""
+from placet.ledger.session import (
+    MAX_ROWS,
+    Session,
+    append_once,
+    consume,
+    only_row,
+    rows_at_most,
+)
 
 
 class PostgresDeliveries(Session):
@@ -49,7 +53,7 @@ class PostgresDeliveries(Session):
                 "message_ids": list(entry.message_ids),
             }
             first = (await only_row(connection, sql.BEGIN_MAILING, values))["first"]
-            receipts = await (append if consumed else receipts_of)(connection, batch)
+            receipts = await append_once(connection, batch, first=consumed)
             mailing = await _mailing(connection, entry.permit_id)
         return MailingResult(first=first, mailing=mailing, receipts=receipts)
 
@@ -84,12 +88,9 @@ class PostgresDeliveries(Session):
             ConflictError: Another holder has taken over, or a mail that is to be done is not.
         """
         values = {"permit_id": permit_id, "holder": holder, "ending": ending.value}
-        batch = await self._batch(events)
-        async with self._transaction() as connection:
-            first = (await only_row(connection, sql.END_MAILING, values))["first"]
-            receipts = await (append if first else receipts_of)(connection, batch)
-            mailing = await _mailing(connection, permit_id)
-        return MailingResult(first=first, mailing=mailing, receipts=receipts)
+        async with self._change(sql.END_MAILING, values, events) as change:
+            mailing = await _mailing(change.connection, permit_id)
+        return MailingResult(first=change.first, mailing=mailing, receipts=change.receipts)
 
     async def mailings(
         self, *, permit_id: str | None = None, request: str | None = None
@@ -123,7 +124,7 @@ class PostgresDeliveries(Session):
             "permit_id": permit_id,
             "statuses": [status.value for status in statuses] or None,
             "after": after,
-            "limit": max(1, min(limit, MAX_ROWS)),
+            "limit": rows_at_most(limit),
         }
         return [DeliveryRow(**row) for row in await self._all(sql.DELIVERIES, values)]
 

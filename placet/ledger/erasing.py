@@ -24,7 +24,7 @@ from placet.domain.ledger import LedgerEvent
 from placet.domain.publication import MANIFEST_TYPE
 from placet.ledger import sql_erasing as sql
 from placet.ledger.revealing import revealed_events
-from placet.ledger.session import Session, append, consume, only_row, receipts_of
+from placet.ledger.session import Session, append_once, consume, only_row
 from placet.ledger.sql import GET_CONTENT, TIMELINE
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -96,7 +96,7 @@ class PostgresErasures(Session):
         async with self._transaction() as connection:
             await consume(connection, entry.permit_id, entry.digest, EFFECT)
             first = (await only_row(connection, sql.BEGIN_ERASURE, entry.model_dump()))["first"]
-            receipts = await (append if first else receipts_of)(connection, batch)
+            receipts = await append_once(connection, batch, first=first)
             erasure = await _erasure(connection, entry.permit_id)
         return ErasureResult(first=first, erasure=erasure, receipts=tuple(receipts))
 
@@ -107,12 +107,9 @@ class PostgresErasures(Session):
             NotFoundError: The permit erases nothing.
             ConflictError: The eraser has not finished.
         """
-        batch = await self._batch(events)
-        async with self._transaction() as connection:
-            first = (await only_row(connection, sql.END_ERASURE, {"permit_id": permit_id}))["first"]
-            receipts = await (append if first else receipts_of)(connection, batch)
-            erasure = await _erasure(connection, permit_id)
-        return ErasureResult(first=first, erasure=erasure, receipts=tuple(receipts))
+        async with self._change(sql.END_ERASURE, {"permit_id": permit_id}, events) as change:
+            erasure = await _erasure(change.connection, permit_id)
+        return ErasureResult(first=change.first, erasure=erasure, receipts=tuple(change.receipts))
 
     async def plan_addresses(self, permit_id: str, addresses: Sequence[str]) -> None:
         """Say which addresses are the person's.

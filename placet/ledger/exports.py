@@ -1,6 +1,7 @@
 """Exports in Postgres: which file was made, and until when; migration 0011 holds the rules."""
 
 from collections.abc import Sequence
+from typing import Any, LiteralString
 
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
@@ -15,10 +16,14 @@ from placet.domain.export import (
 )
 from placet.domain.ledger import LedgerEvent
 from placet.ledger import sql
-from placet.ledger.session import Session, append, consume, only_row, receipts_of
-
-MAX_ROWS = 1000
-"""The most exports a list returns at once."""
+from placet.ledger.session import (
+    MAX_ROWS,
+    Session,
+    append_once,
+    consume,
+    only_row,
+    rows_at_most,
+)
 
 _NO_FILE: dict[str, int | None] = dict.fromkeys(("name", "rows", "bytes", "sha256", "until"))
 
@@ -43,7 +48,7 @@ class PostgresExports(Session):
         async with self._transaction() as connection:
             consumed = await consume(connection, entry.permit_id, entry.digest, EFFECT)
             first = (await only_row(connection, sql.BEGIN_EXPORT, entry.model_dump()))["first"]
-            receipts = await (append if consumed else receipts_of)(connection, batch)
+            receipts = await append_once(connection, batch, first=consumed)
             export = await _export(connection, entry.permit_id)
         return ExportResult(first=first, export=export, receipts=receipts)
 
@@ -85,14 +90,11 @@ class PostgresExports(Session):
         return await self._moved(sql.REMOVE_EXPORT, {"permit_id": permit_id}, events)
 
     async def _moved(
-        self, query: str, values: dict[str, object], events: Sequence[LedgerEvent]
+        self, query: LiteralString, values: dict[str, Any], events: Sequence[LedgerEvent]
     ) -> ExportResult:
-        batch = await self._batch(events)
-        async with self._transaction() as connection:
-            first = (await only_row(connection, query, values))["first"]
-            receipts = await (append if first else receipts_of)(connection, batch)
-            export = await _export(connection, str(values["permit_id"]))
-        return ExportResult(first=first, export=export, receipts=receipts)
+        async with self._change(query, values, events) as change:
+            export = await _export(change.connection, values["permit_id"])
+        return ExportResult(first=change.first, export=export, receipts=change.receipts)
 
     async def holds(self, permit_id: str, holder: str) -> bool:
         """Say whether an attempt may still finish its file."""
@@ -106,7 +108,7 @@ class PostgresExports(Session):
         values = {
             "permit_id": permit_id,
             "request": request,
-            "limit": max(1, min(limit, MAX_ROWS)),
+            "limit": rows_at_most(limit),
         }
         return [ExportRow(**row) for row in await self._all(sql.EXPORTS, values)]
 

@@ -11,7 +11,7 @@ from placet.domain.access import EFFECT
 from placet.domain.grants import GrantEntry, GrantResult, GrantRow, Membership, Release
 from placet.domain.ledger import LedgerEvent
 from placet.ledger import sql
-from placet.ledger.session import Session, append, consume, only_row, receipts_of
+from placet.ledger.session import Session, append_once, consume, only_row
 
 _ANY_GRANT: dict[str, str | None] = dict.fromkeys(
     ("permit_id", "request", "person", "target", "role", "account")
@@ -40,7 +40,7 @@ class PostgresGrants(Session):
             consumed = await consume(connection, entry.permit_id, entry.digest, EFFECT)
             values = entry.model_dump(exclude={"digest"})
             first = (await only_row(connection, sql.BEGIN_GRANT, values))["first"]
-            receipts = await (append if consumed else receipts_of)(connection, batch)
+            receipts = await append_once(connection, batch, first=consumed)
             grant = await _grant(connection, entry.permit_id)
         return GrantResult(first=first, grant=grant, receipts=receipts)
 
@@ -108,9 +108,7 @@ class PostgresGrants(Session):
 
     async def find(self, permit_id: str) -> GrantRow | None:
         """Return the grant that a permit has begun, or None."""
-        async with self._statement() as connection:
-            values = _ANY_GRANT | {"permit_id": permit_id, "open": False}
-            rows = await (await connection.execute(sql.GRANTS, values)).fetchall()
+        rows = await self._all(sql.GRANTS, _ANY_GRANT | {"permit_id": permit_id, "open": False})
         return GrantRow(**rows[0]) if rows else None
 
     async def rows(
@@ -138,14 +136,9 @@ class PostgresGrants(Session):
     async def _moved(
         self, query: LiteralString, values: dict[str, Any], events: Sequence[LedgerEvent]
     ) -> GrantResult:
-        batch = await self._batch(events)
-        async with self._transaction() as connection:
-            first = (await only_row(connection, query, values))["first"]
-            receipts = []
-            if events:
-                receipts = await (append if first else receipts_of)(connection, batch)
-            grant = await _grant(connection, values["permit_id"])
-        return GrantResult(first=first, grant=grant, receipts=receipts)
+        async with self._change(query, values, events) as change:
+            grant = await _grant(change.connection, values["permit_id"])
+        return GrantResult(first=change.first, grant=grant, receipts=change.receipts)
 
 
 async def _grant(connection: AsyncConnection[DictRow], permit_id: str) -> GrantRow:

@@ -51,10 +51,7 @@ from placet.ledger.revealing import (
     revealed_rows,
     sealed_events,
 )
-from placet.ledger.session import Session, append, consume, only_row, receipts_of
-
-MAX_ROWS = 1000
-"""The most rows a list returns at once."""
+from placet.ledger.session import Session, append_once, consume, only_row, rows_at_most
 
 _HEX_DIGEST = re.compile(r"[0-9a-f]{64}")
 
@@ -227,7 +224,7 @@ class PostgresLedger(Session):
                 "requester": requester,
                 "status": status,
                 "pipeline": pipeline,
-                "limit": max(1, min(limit, MAX_ROWS)),
+                "limit": rows_at_most(limit),
                 "after": after,
             },
         )
@@ -261,7 +258,7 @@ class PostgresLedger(Session):
 
     async def publications(self, slug: str, limit: int = 100) -> list[PublicationRow]:
         """Return what was done to a slug, or is being done, the newest first; 1000 at most."""
-        limit = max(1, min(limit, MAX_ROWS))
+        limit = rows_at_most(limit)
         rows = await self._all(sql.PUBLICATIONS, {"slug": slug, "limit": limit})
         return [PublicationRow(**row) for row in rows]
 
@@ -284,7 +281,7 @@ class PostgresLedger(Session):
         batch = await self._batch(events)
         async with self._transaction() as connection:
             first = await consume(connection, permit_id, digest, effect)
-            receipts = await (append if first else receipts_of)(connection, batch)
+            receipts = await append_once(connection, batch, first=first)
         return ConsumeResult(first=first, receipts=receipts)
 
     async def pay(self, entry: PaymentEntry, events: Sequence[LedgerEvent]) -> PaymentResult:
@@ -306,7 +303,7 @@ class PostgresLedger(Session):
         async with self._transaction() as connection:
             await consume(connection, entry.permit_id, entry.digest, "payment")
             first = (await only_row(connection, sql.RECORD_PAYMENT, entry.model_dump()))["first"]
-            receipts = await (append if first else receipts_of)(connection, batch)
+            receipts = await append_once(connection, batch, first=first)
             payment = await _payment(connection, {"permit_id": entry.permit_id})
         return PaymentResult(first=first, payment=payment, receipts=receipts)
 
@@ -328,7 +325,7 @@ class PostgresLedger(Session):
             row = await only_row(connection, sql.REPORT_PAYMENT, report.model_dump())
             payment = await _payment(connection, {"payment_id": row["payment_id"]})
             _require_stream(events, payment.request)
-            receipts = await (append if row["changed"] else receipts_of)(connection, batch)
+            receipts = await append_once(connection, batch, first=row["changed"])
         return PaymentResult(first=row["changed"], payment=payment, receipts=receipts)
 
     async def open_grants(self, of: Membership) -> list[GrantRow]:

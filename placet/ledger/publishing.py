@@ -15,7 +15,7 @@ from placet.domain.ledger_rows import (
 )
 from placet.domain.publication import EFFECT
 from placet.ledger import sql
-from placet.ledger.session import Session, append, consume, only_row, receipts_of
+from placet.ledger.session import Session, append, consume, only_row
 
 
 class PostgresPublishing(Session):
@@ -93,13 +93,9 @@ class PostgresPublishing(Session):
         Raises:
             ConflictError: A target is not where it has to be for that.
         """
-        batch = await self._batch(events)
         values = {"permit_id": permit_id, "state": state}
-        async with self._transaction() as connection:
-            first = (await only_row(connection, sql.END_PUBLICATION, values))["first"]
-            if not events:
-                return []
-            return await (append if first else receipts_of)(connection, batch)
+        async with self._change(sql.END_PUBLICATION, values, events) as change:
+            return change.receipts
 
 
 async def _publications(connection: AsyncConnection[DictRow], permit_id: str) -> list[Publication]:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, LiteralString
+from typing import Any, LiteralString, NamedTuple
 
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
@@ -15,6 +15,23 @@ from placet.ledger.encoding import Encoded, Encoder, anchor_of
 from placet.ledger.revealing import Opened
 from placet.personal.sealing import SEALED, Ciphertext
 from placet.personal.vault import KeyNotAtHandError
+
+MAX_ROWS = 1000
+"""The most rows a list returns at once."""
+
+
+class Change(NamedTuple):
+    """Something that was changed together with what is appended about it.
+
+    Attributes:
+        connection: In the transaction that does both.
+        first: Whether it is done now, and was not before.
+        receipts: Of the events.
+    """
+
+    connection: AsyncConnection[DictRow]
+    first: bool
+    receipts: list[Receipt]
 
 
 class Session:
@@ -37,6 +54,16 @@ class Session:
         """Give a connection in one transaction."""
         async with self._statement() as connection, connection.transaction():
             yield connection
+
+    @asynccontextmanager
+    async def _change(
+        self, query: LiteralString, values: Mapping[str, Any], events: Sequence[LedgerEvent]
+    ) -> AsyncIterator[Change]:
+        """Change something and append its events in one transaction, which ends with the block."""
+        batch = await self._batch(events)
+        async with self._transaction() as connection:
+            first = bool((await only_row(connection, query, values))["first"])
+            yield Change(connection, first, await append_once(connection, batch, first=first))
 
     async def _batch(self, events: Sequence[LedgerEvent]) -> dict[str, Any]:
         """Write events as ``audit.append()`` takes them, signed, with the newest checkpoint."""
@@ -87,10 +114,19 @@ async def append(connection: AsyncConnection[DictRow], batch: dict[str, Any]) ->
     return [Receipt(**row) for row in await cursor.fetchall()]
 
 
-async def receipts_of(connection: AsyncConnection[DictRow], batch: dict[str, Any]) -> list[Receipt]:
-    """Return the receipts of those events of a batch that stand in the ledger."""
+async def append_once(
+    connection: AsyncConnection[DictRow], batch: dict[str, Any], *, first: bool
+) -> list[Receipt]:
+    """Append what tells of a change, or return the receipts of what told of it the first time."""
+    if first:
+        return await append(connection, batch)
     cursor = await connection.execute(sql.RECEIPTS, {"event_ids": batch["event_ids"]})
     return [Receipt(**row) for row in await cursor.fetchall()]
+
+
+def rows_at_most(limit: int) -> int:
+    """Return how many rows a list returns that is asked for so many."""
+    return max(1, min(limit, MAX_ROWS))
 
 
 async def consume(
