@@ -16,7 +16,7 @@ from placet.domain.deletion import (
     Ended,
 )
 from placet.domain.ledger import LedgerEvent
-from placet.ledger import sql
+from placet.ledger import sql_effects as sql
 from placet.ledger.session import MAX_ROWS, Session, append_once, consume, only_row
 
 

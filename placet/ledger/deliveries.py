@@ -17,7 +17,7 @@ from placet.domain.delivery import (
 )
 from placet.domain.ledger import LedgerEvent
 from placet.domain.sending import EFFECT
-from placet.ledger import sql
+from placet.ledger import sql_effects as sql
 from placet.ledger.session import (
     MAX_ROWS,
     Session,

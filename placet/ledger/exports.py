@@ -15,7 +15,7 @@ from placet.domain.export import (
     ExportState,
 )
 from placet.domain.ledger import LedgerEvent
-from placet.ledger import sql
+from placet.ledger import sql_effects as sql
 from placet.ledger.session import (
     MAX_ROWS,
     Session,

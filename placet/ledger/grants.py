@@ -10,7 +10,7 @@ from psycopg.rows import DictRow
 from placet.domain.access import EFFECT
 from placet.domain.grants import GrantEntry, GrantResult, GrantRow, Membership, Release
 from placet.domain.ledger import LedgerEvent
-from placet.ledger import sql
+from placet.ledger import sql_effects as sql
 from placet.ledger.session import Session, append_once, consume, only_row
 
 _ANY_GRANT: dict[str, str | None] = dict.fromkeys(

@@ -14,7 +14,7 @@ from placet.domain.ledger_rows import (
     TargetState,
 )
 from placet.domain.publication import EFFECT
-from placet.ledger import sql
+from placet.ledger import sql_effects as sql
 from placet.ledger.session import Session, append, consume, only_row
 
 
