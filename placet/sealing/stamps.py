@@ -4,11 +4,11 @@ A stamp says that the text of a checkpoint existed at a time. It is kept as the 
 response, which ``openssl ts -verify`` reads too.
 """
 
-import asyncio
 import hashlib
 import re
 from collections.abc import Sequence
 from datetime import datetime
+from http import HTTPStatus
 
 import httpx
 from cryptography import x509
@@ -22,12 +22,9 @@ from rfc3161_client import (
 )
 
 from placet.domain.errors import InvalidInputError, UnavailableError
+from placet.sealing.asking import Question, ask
 
-_SECONDS = 10.0
-_SECONDS_IN_ALL = 30.0
 _MAX_STAMP_BYTES = 64 * 1024
-_HEADERS = {"content-type": "application/timestamp-query", "user-agent": "placet"}
-_NO_ADDRESS = (httpx.InvalidURL, UnicodeError, ExceptionGroup)
 _WHY = re.compile(r"(?:Verify error: |^)([^\"{}]+)(?:\"|$)")
 """Finds in what the library says, which may be a list of OpenSSL's errors, what a person needs."""
 _SHA256 = x509.ObjectIdentifier("2.16.840.1.101.3.4.2.1")
@@ -58,32 +55,21 @@ async def request_stamp(
         UnavailableError: The authority does not answer, or not now.
     """
     request = TimestampRequestBuilder().data(text).hash_algorithm(HashAlgorithm.SHA256).build()
-    stamp = bytearray()
-    try:
-        async with (
-            asyncio.timeout(_SECONDS_IN_ALL),
-            client.stream(
-                "POST",
-                url,
-                content=request.as_bytes(),
-                headers=_HEADERS,
-                timeout=_SECONDS,
-                follow_redirects=False,
-            ) as answer,
-        ):
-            async for part in answer.aiter_bytes():
-                stamp += part
-                if len(stamp) > _MAX_STAMP_BYTES:
-                    raise StampError(f"{url} sends no time-stamp; check that this is its address")
-    except (httpx.HTTPError, TimeoutError, *_NO_ADDRESS) as error:
-        raise UnavailableError(
-            f"the time-stamp authority does not answer at {url} ({type(error).__name__}); check "
-            "that this is its address"
-        ) from None
-    if not answer.is_success:
-        raise UnavailableError(f"{url} answers {answer.status_code}; try again later")
-    _check(bytes(stamp), text, roots, request.nonce)
-    return bytes(stamp)
+    question = Question(
+        who="the time-stamp authority",
+        method="POST",
+        url=url,
+        content=request.as_bytes(),
+        content_type="application/timestamp-query",
+        most=_MAX_STAMP_BYTES,
+    )
+    answer = await ask(question, client)
+    if len(answer.body) > _MAX_STAMP_BYTES:
+        raise StampError(f"{url} sends no time-stamp; check that this is its address")
+    if not HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES:
+        raise UnavailableError(f"{url} answers {answer.status}; try again later")
+    _check(answer.body, text, roots, request.nonce)
+    return answer.body
 
 
 def check_stamp(stamp: bytes, text: bytes, roots: Sequence[bytes]) -> datetime:

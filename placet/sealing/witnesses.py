@@ -3,7 +3,6 @@
 A witness that refuses is an alarm, not a nuisance: it has seen another history of the log.
 """
 
-import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable, Sequence
 from http import HTTPStatus
@@ -25,15 +24,11 @@ from placet.proof.note import (
     parse_key,
     parse_note,
 )
+from placet.sealing.asking import Answer, Question, ask
 from placet.witness.messages import PATH, SIZE_TYPE, Submission, parse_size
 
-_SECONDS = 10.0
-_SECONDS_IN_ALL = 30.0
-"""A server may answer a little at a time, and for ever."""
 _MAX_ANSWER_BYTES = 16 * 1024
-_NO_ADDRESS = (httpx.InvalidURL, UnicodeError, ExceptionGroup)
-"""What a name of no host, or a port beyond 65535, comes to."""
-_HEADERS = {"content-type": "text/plain; charset=utf-8", "user-agent": "placet"}
+_TEXT = "text/plain; charset=utf-8"
 
 log = structlog.get_logger(__name__)
 
@@ -90,12 +85,6 @@ class WitnessForgotError(ConflictError):
         """Say it by ``message``."""
         super().__init__(message)
         self.size = size
-
-
-class _Answer(NamedTuple):
-    status: int
-    content_type: str
-    body: bytes
 
 
 def parse_witness(text: str) -> Witness:
@@ -194,7 +183,7 @@ async def newest(origin: str, witness: Witness, client: httpx.AsyncClient) -> No
 
 async def _asked(
     note: Note, witness: Witness, old_size: int, proof_for: ProofFor, client: httpx.AsyncClient
-) -> _Answer:
+) -> Answer:
     checkpoint = parse_checkpoint(note.text)
     proof = await proof_for(old_size) if 0 < old_size < checkpoint.size else []
     request = bytes(Submission(old_size, proof, note, checkpoint))
@@ -203,44 +192,23 @@ async def _asked(
 
 async def _exchange(
     method: str, path: str, content: bytes, witness: Witness, client: httpx.AsyncClient
-) -> _Answer:
-    body = bytearray()
-    try:
-        async with (
-            asyncio.timeout(_SECONDS_IN_ALL),
-            client.stream(
-                method,
-                witness.url + path,
-                content=content,
-                headers=_HEADERS,
-                timeout=_SECONDS,
-                follow_redirects=False,
-            ) as answer,
-        ):
-            async for part in answer.aiter_bytes():
-                body += part
-                if len(body) > _MAX_ANSWER_BYTES:
-                    break
-    except (httpx.HTTPError, TimeoutError, *_NO_ADDRESS) as error:
-        raise UnavailableError(
-            f"the witness {witness.key.name} does not answer at {witness.url} "
-            f"({type(error).__name__}); check that it runs, and that this is its address"
-        ) from None
-    kind = str(answer.headers.get("content-type", "")).partition(";")[0].strip().lower()
-    return _Answer(answer.status_code, kind, bytes(body))
+) -> Answer:
+    who = f"the witness {witness.key.name}"
+    url = witness.url + path
+    return await ask(Question(who, method, url, content, _TEXT, _MAX_ANSWER_BYTES), client)
 
 
-def _told_size(answer: _Answer) -> int | None:
+def _told_size(answer: Answer) -> int | None:
     text = answer.body.decode("ascii", "replace")
     return parse_size(text.removesuffix("\n")) if answer.content_type == SIZE_TYPE else None
 
 
-def _is_fork(answer: _Answer, asked: int, size: int) -> bool:
+def _is_fork(answer: Answer, asked: int, size: int) -> bool:
     """Say whether a witness that was asked from the checkpoint's own size knows another root."""
     return answer.status == HTTPStatus.CONFLICT and asked == size == _told_size(answer)
 
 
-def _recorded_size(answer: _Answer, witness: Witness) -> int:
+def _recorded_size(answer: Answer, witness: Witness) -> int:
     size = _told_size(answer)
     if size is None:
         raise UnavailableError(
@@ -250,7 +218,7 @@ def _recorded_size(answer: _Answer, witness: Witness) -> int:
     return size
 
 
-def _cosignature(answer: _Answer, note: Note, witness: Witness) -> Signature:
+def _cosignature(answer: Answer, note: Note, witness: Witness) -> Signature:
     """Return the one signature that is by the pinned key; others are nobody's we know."""
     try:
         cosigned = parse_note(note.text + "\n" + answer.body.decode())

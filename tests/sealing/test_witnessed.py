@@ -11,7 +11,7 @@ from placet.db import open_pool
 from placet.domain.errors import UnavailableError
 from placet.proof.note import cosigned_at, parse_note
 from placet.sealing import archive as archive_module
-from placet.sealing import witnesses
+from placet.sealing import asking
 from placet.sealing.archive import Archive
 from placet.sealing.config import SealList, WitnessSpec
 from placet.sealing.directory import DirectoryPlace
@@ -29,7 +29,7 @@ from tests.witness.mortal import Orders, Running, running
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a machine that is busy with other tests answer late."""
     for name in ("_SECONDS", "_SECONDS_IN_ALL"):
-        monkeypatch.setattr(witnesses, name, PATIENCE_SECONDS)
+        monkeypatch.setattr(asking, name, PATIENCE_SECONDS)
 
 
 @pytest.fixture

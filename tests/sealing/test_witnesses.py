@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 
 from placet.domain.errors import UnavailableError
 from placet.proof.note import COSIGNATURE, Note, VerifierKey, cosign, cosigned_at, public_key
-from placet.sealing import witnesses
+from placet.sealing import asking, witnesses
 from placet.sealing.witnesses import (
     FalseCosignatureError,
     LogRolledBackError,
@@ -36,7 +36,7 @@ LOG = Log()
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a machine that is busy with other tests answer late."""
     for name in ("_SECONDS", "_SECONDS_IN_ALL"):
-        monkeypatch.setattr(witnesses, name, PATIENCE_SECONDS)
+        monkeypatch.setattr(asking, name, PATIENCE_SECONDS)
 
 
 @pytest.fixture
