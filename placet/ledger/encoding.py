@@ -10,10 +10,10 @@ from pydantic import JsonValue
 
 from placet.digest import canonical
 from placet.domain.errors import InvalidInputError
-from placet.domain.ledger import MAX_BODY_BYTES, LedgerEvent, RecordedEvent
+from placet.domain.ledger import MAX_BODY_BYTES, LedgerEvent
 from placet.personal.sealing import TOKEN_BYTES, Ciphertext
 from placet.personal.vault import Vault
-from placet.proof.leaf import Event, signed_message
+from placet.proof.leaf import signed_message
 from placet.proof.signatures import sign_together
 from placet.signing import Signer
 
@@ -129,24 +129,6 @@ class Encoder:
 def anchor_of(size: int, root: bytes) -> bytes:
     """Return a checkpoint as events name it."""
     return size.to_bytes(8, "big") + root
-
-
-def leaf_event(event: RecordedEvent) -> Event:
-    """Return an event as its leaf binds it."""
-    return Event(
-        event_id=bytes.fromhex(event.event_id),
-        stream=event.stream,
-        stream_seq=event.stream_seq,
-        seq=event.seq,
-        kind=event.kind,
-        occurred=microseconds(event.occurred),
-        recorded=microseconds(event.recorded),
-        signing_key=event.signing_key,
-        anchor=event.anchor,
-        retention_class=event.retention_class,
-        body=canonical(event.body),
-        signature=event.signature,
-    )
 
 
 def microseconds(instant: datetime) -> int:

@@ -1,13 +1,11 @@
 """Where a request's events stand in the sealed tree: what whoever seals the ledger can prove.
 
-This is a port. Until an event is sealed nothing outside the database vouches for it, and the
-report says so.
+Until an event is sealed nothing outside the database vouches for it, and the report says so.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Protocol
 
 from placet.proof.note import Note, NoteError, parse_checkpoint, parse_note
 
@@ -50,19 +48,6 @@ class Proof:
 
 
 NOTHING_SEALED = Proof()
-
-
-class Prover(Protocol):
-    """Says where events are sealed."""
-
-    async def proof(self, request: str | None, numbers: Sequence[int]) -> Proof:
-        """Return the newest checkpoint, where a request's events stand, and which are not right.
-
-        Args:
-            request: The request; None for the newest checkpoint alone.
-            numbers: The numbers of its events in the ledger.
-        """
-        ...
 
 
 @dataclass(frozen=True)

@@ -11,17 +11,15 @@ from typing import NamedTuple
 import httpx
 import structlog
 
-from placet.domain.errors import ConflictError, InvalidInputError, UnavailableError
+from placet.domain.errors import ConflictError, UnavailableError
 from placet.domain.plurals import plural
 from placet.proof.note import (
-    COSIGNATURE,
     Note,
     NoteError,
     Signature,
     VerifierKey,
     cosigned_at,
     parse_checkpoint,
-    parse_key,
     parse_note,
 )
 from placet.sealing.asking import Answer, Question, ask
@@ -54,12 +52,6 @@ class FalseCosignatureError(ConflictError):
     code = "false-cosignature"
 
 
-class WitnessSettingError(InvalidInputError):
-    """What names a witness cannot be used."""
-
-    code = "witness-setting"
-
-
 class Witness(NamedTuple):
     """A witness as it is pinned.
 
@@ -85,27 +77,6 @@ class WitnessForgotError(ConflictError):
         """Say it by ``message``."""
         super().__init__(message)
         self.size = size
-
-
-def parse_witness(text: str) -> Witness:
-    """Read a witness: its key, a space, and its address.
-
-    Raises:
-        WitnessSettingError: It is none.
-    """
-    told, _, url = text.strip().partition(" ")
-    try:
-        key = parse_key(told)
-    except NoteError as error:
-        raise WitnessSettingError(
-            f"{error}; it is what the witness prints when it starts"
-        ) from None
-    if key.type != COSIGNATURE:
-        raise WitnessSettingError(f"{key} is the key of a log; give that of the witness")
-    url = url.strip().rstrip("/")
-    if not url.startswith(("http://", "https://")):
-        raise WitnessSettingError(f"the witness {key.short} has no address: write KEY http://…")
-    return Witness(key, url)
 
 
 async def cosign(

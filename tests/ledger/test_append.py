@@ -11,11 +11,11 @@ from placet.digest import canonical
 from placet.domain.errors import ConflictError, InvalidInputError, PlacetError
 from placet.domain.ledger import LedgerEvent
 from placet.ledger import PostgresLedger, open_pool
-from placet.ledger.encoding import leaf_event
 from placet.proof.leaf import leaf_hash
 from tests.conftest import Database
 from tests.ledger.raw import APPEND, append_raw, arrays, until_somebody_waits
 from tests.ledger.stories import approved, event, event_id, opened, state, submitted
+from tests.support.leaves import leaf_event
 
 
 async def test_a_story_comes_back_in_order_with_its_receipts(ledger: PostgresLedger) -> None:

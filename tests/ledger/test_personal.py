@@ -12,7 +12,7 @@ from pydantic import JsonValue
 from placet.domain.errors import ConflictError
 from placet.domain.ledger import LedgerStep
 from placet.ledger import PostgresLedger, open_pool
-from placet.ledger.encoding import Encoder, leaf_event
+from placet.ledger.encoding import Encoder
 from placet.personal.keys import FileKeys, SubjectKey, steps_key
 from placet.personal.sealing import ERASED, SEALED
 from placet.personal.vault import Vault, open_vault
@@ -20,6 +20,7 @@ from placet.proof.leaf import leaf_hash
 from tests.conftest import Database
 from tests.ledger.raw import append_raw
 from tests.ledger.stories import event, person, state, submitted
+from tests.support.leaves import leaf_event
 
 FAKE = "sealed:" + "ab" * 32
 

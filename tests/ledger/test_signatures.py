@@ -10,13 +10,14 @@ from placet.db import Pool, open_pool
 from placet.domain.errors import InvalidInputError
 from placet.domain.ledger import LedgerEvent, LedgerStep, RecordedEvent
 from placet.ledger import PostgresLedger
-from placet.ledger.encoding import Encoded, Encoder, anchor_of, leaf_event
+from placet.ledger.encoding import Encoded, Encoder, anchor_of
 from placet.proof import signatures
 from placet.proof.leaf import leaf_hash, signed_message
 from placet.proof.note import VerifierKey
 from placet.signing import FileSigner, open_signer
 from tests.conftest import Database
 from tests.ledger.stories import opened, submitted
+from tests.support.leaves import leaf_event
 
 pytestmark = pytest.mark.rule(number=11)
 

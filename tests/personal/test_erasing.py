@@ -17,7 +17,7 @@ from placet.domain.errors import NotFoundError
 from placet.domain.orders import EffectOrder, EffectResult
 from placet.domain.publication import MANIFEST_TYPE
 from placet.ledger import PostgresLedger, open_pool
-from placet.ledger.encoding import Encoder, leaf_event
+from placet.ledger.encoding import Encoder
 from placet.ledger.erasing import PostgresEraser
 from placet.personal.sealing import ERASED, TOKEN
 from placet.personal.vault import Vault, open_vault
@@ -37,6 +37,7 @@ from tests.personal.erasable import (
     stranger,
     tell,
 )
+from tests.support.leaves import leaf_event
 
 
 class World(NamedTuple):

@@ -24,7 +24,7 @@ from placet.domain.errors import (
 from placet.domain.ledger_rows import PartitionRow
 from placet.holding import Told, place, release, standing
 from placet.ledger import PostgresLedger, open_pool
-from placet.ledger.encoding import Encoder, leaf_event
+from placet.ledger.encoding import Encoder
 from placet.ledger.retention import PostgresPruner, PostgresRetention
 from placet.personal.vault import open_vault
 from placet.proof.leaf import leaf_hash
@@ -34,6 +34,7 @@ from placet.timeline import sentence
 from tests.conftest import Database
 from tests.ledger.stories import event, state, submitted
 from tests.policy.example import SHIPPED
+from tests.support.leaves import leaf_event
 from tests.support.waiting import eventually
 
 NOW = datetime.now(UTC)

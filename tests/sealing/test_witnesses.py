@@ -1,6 +1,5 @@
 """The log's side: asking a witness, and what its answers come to."""
 
-import base64
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -18,8 +17,6 @@ from placet.sealing.witnesses import (
     Witness,
     WitnessForgotError,
     WitnessRefusedError,
-    WitnessSettingError,
-    parse_witness,
 )
 from tests.support.logs import Log
 from tests.support.waiting import PATIENCE_SECONDS
@@ -283,18 +280,3 @@ async def test_a_checkpoint_that_the_witness_has_not_cosigned_is_not_its_newest(
     async with httpx.AsyncClient(transport=transport) as asking:
         with pytest.raises(FalseCosignatureError):
             await witnesses.newest(LOG.name, Witness(KEY, "http://w.example"), asking)
-
-
-def test_a_witness_is_read_from_a_line() -> None:
-    assert parse_witness(f" {KEY} https://w.example/a/ \n") == Witness(KEY, "https://w.example/a")
-    log_key = public_key("log.example", PRIVATE)
-    broken = base64.b64encode(b"\x04" + bytes(31)).decode()
-    for line, reason in (
-        (str(KEY), "has no address"),
-        (f"{KEY} ftp://w.example", "has no address"),
-        (f"{log_key} https://w.example", "is the key of a log"),
-        (f"w.example+00000000+{broken} https://w.example", "is no key"),
-        ("", "is no key"),
-    ):
-        with pytest.raises(WitnessSettingError, match=reason):
-            parse_witness(line)

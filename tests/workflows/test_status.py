@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from temporalio.api.enums.v1 import EventType
 
-from placet.ledger.encoding import leaf_event
 from placet.proof.leaf import leaf_hash
+from tests.support.leaves import leaf_event
 from tests.workflows.office import Handle, Office, expense
 
 ALICE, BOB = "alice@example.com", "bob@example.com"
