@@ -135,10 +135,11 @@ class Publisher:
         newest = await self._archive.newest()
         if newest and newest.size > self._published:
             await self.place.publish(newest.note)
-            self._published = newest.size
+            # One that remembers nothing may have left it for later, and is asked again.
             if self.remembers:
+                self._published = newest.size
                 await self._archive.note_held(self.place.name, newest.size)
-            log.debug("checkpoint_published", place=self.place.name, tree_size=newest.size)
+                log.debug("checkpoint_published", place=self.place.name, tree_size=newest.size)
 
     async def run(self) -> None:
         """Publish for ever.

@@ -16,6 +16,7 @@ from placet.sealing.archive import Archive
 from placet.sealing.config import SealList, WitnessSpec
 from placet.sealing.directory import DirectoryPlace
 from placet.sealing.errors import SealingRefusedError
+from placet.sealing.places import Publisher
 from placet.sealing.status import Status, status
 from placet.sealing.witnesses import Witness
 from placet.sealing.witnessing import StampPlace, WitnessPlace
@@ -163,19 +164,44 @@ async def test_a_witness_that_is_down_is_no_reason_not_to_seal(
     assert len(sealed_ledger.notes()) == 1
 
 
-async def test_a_stamp_is_asked_for_once_in_a_while_and_kept(
-    sealed_ledger: SealedLedger,
-    archive: Archive,
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
-) -> None:
-    asked: list[bytes] = []
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """Give the texts that an authority has stamped."""
+    found: list[bytes] = []
 
     async def stamped(text: bytes, *_: object) -> bytes:
-        asked.append(text)
+        found.append(text)
         return b"a token"
 
     monkeypatch.setattr("placet.sealing.witnessing.request_stamp", stamped)
+    return found
+
+
+async def test_the_newest_checkpoint_is_stamped_in_time_however_quiet_the_ledger_is(
+    sealed_ledger: SealedLedger,
+    archive: Archive,
+    asked: list[bytes],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    place = StampPlace("https://stamps.example", [], timedelta(hours=1), archive)
+    publisher = Publisher(place, archive, sealed_ledger.keys, remembers=False)
+    for _ in range(2):
+        sealed_ledger.append(1)
+        await sealed_ledger.sealer().once()
+        await publisher.catch_up()
+    assert [text.split(b"\n")[1] for text in asked] == [b"1"]
+    monkeypatch.setattr(place, "_every", timedelta(0))
+    await publisher.catch_up()
+    await publisher.catch_up()
+    assert [text.split(b"\n")[1] for text in asked] == [b"1", b"2"]
+
+
+async def test_a_stamp_is_asked_for_once_in_a_while_and_kept(
+    sealed_ledger: SealedLedger,
+    archive: Archive,
+    asked: list[bytes],
+    tmp_path: Path,
+) -> None:
     (tmp_path / "root.pem").write_text("a certificate")
     url, certificates = "https://stamps.example", [tmp_path / "root.pem"]
     often = StampPlace(url, certificates, timedelta(0), archive)
