@@ -6,7 +6,6 @@ than it is known to have held counts as down, and is an alarm until somebody say
 """
 
 import asyncio
-import time
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import NamedTuple, Protocol
@@ -17,15 +16,15 @@ from placet.domain.errors import UnavailableError
 from placet.domain.plurals import plural
 from placet.proof.note import Note, NoteError, parse_checkpoint
 from placet.sealing.archive import Archive
-from placet.sealing.errors import KEEP_ALL, AlarmError, PlaceLostError, SealingRefusedError
+from placet.sealing.errors import KEEP_ALL, PlaceLostError, SealingRefusedError
 from placet.sealing.head import own_note
 from placet.sealing.keys import LogKeys
+from placet.sealing.telling import Teller
 
 _LONGEST_WAIT = 60.0
 _FIRST_WAIT = 1.0
 _LONGEST_ANSWER = 120.0
 """A place that takes longer hangs, as a directory of a machine that is gone does."""
-_REMIND_SECONDS = 60.0
 _LOOK_SECONDS = 60.0
 """A place is looked at so often also when there is nothing to bring."""
 
@@ -106,7 +105,7 @@ class Publisher:
         self._published = 0
         self._checked = False
         self._more = asyncio.Event()
-        self._told = float("-inf")
+        self._teller = Teller()
 
     def offer(self) -> None:
         """Say that there is a newer checkpoint."""
@@ -151,7 +150,7 @@ class Publisher:
         while True:
             self._more.clear()
             if (away := await _problem(self, _LONGEST_ANSWER)) is not None:
-                self._tell(away.error)
+                self._teller.tell("checkpoint_not_published", away.error, place=self.place.name)
                 await asyncio.sleep(wait)
                 wait = min(2 * wait, _LONGEST_WAIT)
                 continue
@@ -177,13 +176,6 @@ class Publisher:
     def _watched(self, *, lost: bool) -> None:
         if self.watch is not None:
             self.watch.lost(self.place.name, now=lost)
-
-    def _tell(self, error: UnavailableError) -> None:
-        now = time.monotonic()
-        if now - self._told >= _REMIND_SECONDS:
-            self._told = now
-            say = log.error if isinstance(error, AlarmError) else log.warning
-            say("checkpoint_not_published", place=self.place.name, problem=str(error))
 
 
 def require_own(name: str, told: Note, keys: LogKeys) -> None:

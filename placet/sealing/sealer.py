@@ -22,13 +22,13 @@ from placet.sealing.errors import AlarmError, SealingRefusedError
 from placet.sealing.keys import LogKeys
 from placet.sealing.places import PlaceWatch, Publisher, caught_up
 from placet.sealing.session import SealingSession, open_session
+from placet.sealing.telling import REMIND_SECONDS, Teller
 
 BATCH = 50_000
 """Leaves in one round at most."""
 
 _STANDBY_SECONDS = 1.0
 _LONGEST_WAIT = 10.0
-_REMIND_SECONDS = 60.0
 _LOOK_SECONDS = 10.0
 _SERVER_PATIENCE = 30.0
 _OTHER_SECONDS = 60.0
@@ -92,7 +92,7 @@ class Sealer:
         self._places = places
         self._pace = pace or Pace()
         self._watch = watch or _Unwatched()
-        self._told: tuple[str, float] = ("", float("-inf"))
+        self._teller = Teller()
         self._looked = float("-inf")
 
     async def run(self) -> None:
@@ -112,11 +112,11 @@ class Sealer:
                 await self._reign()
             except* SealingRefusedError as refused:
                 self._watch.refused(now=True)
-                self._tell("sealing_refused", _first(refused))
+                self._teller.tell("sealing_refused", _first(refused))
             except* UnavailableError as away:
-                self._tell("sealing_waits", _first(away))
+                self._teller.tell("sealing_waits", _first(away))
             except* PlacetError as wrong:
-                self._tell("sealing_failed", _first(wrong))
+                self._teller.tell("sealing_failed", _first(wrong))
             if time.monotonic() - started > _LONGEST_WAIT:
                 wait = self._pace.seconds
             await asyncio.sleep(wait)
@@ -232,7 +232,7 @@ class Sealer:
     def _told_of(self, found: Backlog) -> None:
         self._watch.waiting(found)
         now = time.monotonic()
-        if found.age > _OLD_SECONDS and now - self._looked >= _REMIND_SECONDS:
+        if found.age > _OLD_SECONDS and now - self._looked >= REMIND_SECONDS:
             self._looked = now
             log.warning(
                 "events_not_sealed",
@@ -240,15 +240,6 @@ class Sealer:
                 oldest_seconds=round(found.age),
                 held_up_by=str(found.holding) if found.holding else None,
             )
-
-    def _tell(self, event: str, error: BaseException) -> None:
-        text, at = self._told
-        now = time.monotonic()
-        if text != str(error) or now - at >= _REMIND_SECONDS:
-            self._told = (str(error), now)
-            loud = isinstance(error, AlarmError) or not isinstance(error, UnavailableError)
-            say = log.error if loud else log.warning
-            say(event, problem=str(error))
 
 
 def _first(group: BaseExceptionGroup[PlacetError]) -> BaseException:
