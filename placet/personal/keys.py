@@ -123,6 +123,7 @@ class FileKeys:
         """
         path = self._path(subject)
         self._cache.pop(subject, None)
+        was_there = False
         try:
             with contextlib.suppress(FileNotFoundError):
                 with path.open("r+b") as stream:
@@ -130,11 +131,13 @@ class FileKeys:
                     stream.flush()
                     os.fsync(stream.fileno())
                 path.unlink()
+                was_there = True
+            with contextlib.suppress(FileNotFoundError):
+                # Also when it is gone: an attempt before this one may have died right after it.
                 sync_directory(self._directory)
-                return True
         except OSError as error:
             raise UnavailableError(_unusable(path, error)) from None
-        return False
+        return was_there
 
     def _path(self, subject: str) -> Path:
         return self._directory / f"{hashlib.sha256(subject.encode()).hexdigest()}.key"

@@ -32,6 +32,20 @@ def test_each_person_has_a_key_of_their_own(tmp_path: Path) -> None:
     assert keys.current("alice").secret != keys.current("bob").secret
 
 
+def test_who_destroys_again_what_is_gone_waits_for_the_disk_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The one before may have died between the two."""
+    synced: list[Path] = []
+    keys = FileKeys(tmp_path)
+    assert not keys.destroy("alice")
+    keys.current("alice")
+    monkeypatch.setattr("placet.personal.keys.sync_directory", synced.append)
+    assert keys.destroy("alice")
+    assert not keys.destroy("alice")
+    assert synced == [tmp_path / "subjects"] * 2
+
+
 def test_nothing_is_sealed_with_a_key_that_another_process_has_destroyed(tmp_path: Path) -> None:
     keys = FileKeys(tmp_path)
     before = keys.current("alice")
