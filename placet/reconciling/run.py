@@ -2,7 +2,8 @@
 
 While it looks, the service goes on. Postgres is read in one instant for each request, Temporal
 after it; what seems to differ is read once more after a pause, and only what differs both times is
-told. Nothing is kept in memory beyond the requests that are being looked at.
+told. Of the requests, only those that are being looked at are kept in memory, and the ids of those
+that the ledger does not know.
 """
 
 import asyncio
@@ -137,9 +138,13 @@ class Reconciliation:
     async def _requests(self, since: datetime | None) -> AsyncIterator[str]:
         async for request in self._books.requests(since):
             yield request
+        # Temporal names a case once for each of its runs.
+        strange: set[str] = set()
         async for page in self._histories.cases(since):
             for request in await self._books.unknown(page):
-                yield request
+                if request not in strange:
+                    strange.add(request)
+                    yield request
 
     async def _looked_at(
         self, requests: AsyncIterator[str], advance: Callable[[int], None]
