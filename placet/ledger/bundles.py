@@ -11,7 +11,7 @@ from psycopg.rows import DictRow, dict_row
 
 from placet.db.connections import VANISHED, checked_url, translated_errors
 from placet.domain.errors import ConflictError, NotFoundError
-from placet.ledger import bundle_sql, sql
+from placet.ledger import sql, sql_bundles
 from placet.personal.sealing import Ciphertext
 from placet.proof.tree import Frontier
 
@@ -47,7 +47,7 @@ class Snapshot:
         Raises:
             NotFoundError: Nothing has been sealed.
         """
-        row = self._one(bundle_sql.HEAD, {})
+        row = self._one(sql_bundles.HEAD, {})
         if row is None or row["newest"] is None:
             raise NotFoundError("nothing is sealed yet; run the sealer: placet audit seal")
         size = row["newest"] if unwitnessed or row["cosigned"] is None else row["cosigned"]
@@ -62,17 +62,17 @@ class Snapshot:
             sizes: Of even smaller trees that are wanted too.
         """
         values = {"size": size, "first": first, "sizes": list(sizes)}
-        for row in self._stream(bundle_sql.NOTES, values):
+        for row in self._stream(sql_bundles.NOTES, values):
             yield row["note"] + "".join(line.rstrip("\n") + "\n" for line in row["lines"])
 
     def stamp(self, size: int) -> bytes | None:
         """Return a time stamp of a checkpoint, if there is one."""
-        row = self._one(bundle_sql.STAMP, {"size": size})
+        row = self._one(sql_bundles.STAMP, {"size": size})
         return bytes(row["token"]) if row else None
 
     def events(self, first: int, size: int) -> Iterator[DictRow]:
         """Yield the sealed events from a position up to a tree's size, in the tree's order."""
-        return self._stream(bundle_sql.EVENTS, {"first": first, "size": size})
+        return self._stream(sql_bundles.EVENTS, {"first": first, "size": size})
 
     def events_of(self, request: str, size: int) -> list[DictRow]:
         """Return the sealed events of one request.
@@ -81,7 +81,7 @@ class Snapshot:
             NotFoundError: It has none.
         """
         values = {"request": request, "size": size}
-        rows = self._connection.execute(bundle_sql.EVENTS_OF_REQUEST, values).fetchall()
+        rows = self._connection.execute(sql_bundles.EVENTS_OF_REQUEST, values).fetchall()
         if not rows:
             raise NotFoundError(f"no sealed event is of request {request[:100]!r}; see placet list")
         return rows
@@ -89,32 +89,32 @@ class Snapshot:
     def erasures_of(self, digests: Iterable[str], size: int) -> list[DictRow]:
         """Return the sealed events that tell of ciphertexts, by their digests, that are gone."""
         values = {"digests": list(digests), "size": size}
-        return self._connection.execute(bundle_sql.ERASURES, values).fetchall()
+        return self._connection.execute(sql_bundles.ERASURES, values).fetchall()
 
     def tombstones_of(self, seqs: Iterable[int], size: int) -> list[DictRow]:
         """Return the sealed events that tell why the bodies of others, by their seq, are gone."""
         values = {"seqs": list(seqs), "size": size}
-        return self._connection.execute(bundle_sql.TOMBSTONES, values).fetchall()
+        return self._connection.execute(sql_bundles.TOMBSTONES, values).fetchall()
 
     def pruning(self, size: int) -> bool:
         """Say whether bodies are pruned whose tombstone a tree does not hold yet."""
-        row = self._one(bundle_sql.PRUNING, {"size": size})
+        row = self._one(sql_bundles.PRUNING, {"size": size})
         return bool(row and row["pruning"])
 
     def erasing(self, size: int) -> bool:
         """Say whether something is erased whose event a tree does not hold yet."""
-        row = self._one(bundle_sql.ERASING, {"size": size})
+        row = self._one(sql_bundles.ERASING, {"size": size})
         return bool(row and row["erasing"])
 
     def cosigned_after(self, position: int, size: int) -> int | None:
         """Return the size of the first cosigned tree that holds a position."""
-        row = self._one(bundle_sql.COSIGNED_AFTER, {"position": position, "size": size})
+        row = self._one(sql_bundles.COSIGNED_AFTER, {"position": position, "size": size})
         found: int | None = row["size"] if row else None
         return found
 
     def leaves(self, first: int, size: int) -> Iterator[bytes]:
         """Yield the hashes of leaves from a position up to a tree's size."""
-        for row in self._stream(bundle_sql.LEAVES, {"first": first, "size": size}):
+        for row in self._stream(sql_bundles.LEAVES, {"first": first, "size": size}):
             yield bytes(row["leaf"])
 
     def frontier(self, size: int) -> Frontier:
@@ -123,7 +123,7 @@ class Snapshot:
         Raises:
             ConflictError: What is stored of it contradicts itself.
         """
-        row = self._one(bundle_sql.FRONTIER, {"size": size})
+        row = self._one(sql_bundles.FRONTIER, {"size": size})
         stored = bytes(row["frontier"]) if row else b""
         try:
             tree = Frontier.read(row["tree_size"] if row else 0, stored)
@@ -137,7 +137,7 @@ class Snapshot:
 
     def position_at(self, instant: datetime) -> int | None:
         """Return the first position that was recorded at an instant or later."""
-        row = self._one(bundle_sql.POSITION_AT, {"instant": instant})
+        row = self._one(sql_bundles.POSITION_AT, {"instant": instant})
         found: int | None = row["position"] if row else None
         return found
 
@@ -146,7 +146,7 @@ class Snapshot:
         wanted = [bytes.fromhex(digest) for digest in digests]
         if not wanted:
             return {}
-        rows = self._connection.execute(bundle_sql.PERSONAL, {"digests": wanted})
+        rows = self._connection.execute(sql_bundles.PERSONAL, {"digests": wanted})
         return {
             row["digest"]: Ciphertext(
                 bytes.fromhex(row["digest"]),
@@ -196,5 +196,5 @@ def open_snapshot(url: str) -> Iterator[Snapshot]:
     ):
         connection.isolation_level = IsolationLevel.REPEATABLE_READ
         connection.read_only = True
-        connection.execute(bundle_sql.SETTINGS)
+        connection.execute(sql_bundles.SETTINGS)
         yield Snapshot(connection)

@@ -1,16 +1,14 @@
 """Computes the leaf of what a row of the ledger holds, to be held against its own."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from placet.ledger.encoding import microseconds
 from placet.proof.leaf import Event, leaf_hash
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def leaf_of(stream: str, row: Mapping[str, Any]) -> str:
-    """Return, in hex, the leaf of a row of :data:`placet.ledger.reconciling_sql.EVENTS`.
+    """Return, in hex, the leaf of a row of :data:`placet.ledger.sql_reconciling.EVENTS`.
 
     Args:
         stream: The request whose event it is.
@@ -22,8 +20,8 @@ def leaf_of(stream: str, row: Mapping[str, Any]) -> str:
         stream_seq=row["stream_seq"],
         seq=row["seq"],
         kind=row["kind"],
-        occurred=_microseconds(row["occurred"]),
-        recorded=_microseconds(row["recorded"]),
+        occurred=microseconds(row["occurred"]),
+        recorded=microseconds(row["recorded"]),
         signing_key=row["signing_key"] or "",
         anchor=bytes(row["anchor"] or b""),
         retention_class=row["retention_class"] or "",
@@ -31,7 +29,3 @@ def leaf_of(stream: str, row: Mapping[str, Any]) -> str:
         signature=bytes(row["signature"] or b""),
     )
     return leaf_hash(event).hex()
-
-
-def _microseconds(instant: datetime) -> int:
-    return (instant - _EPOCH) // timedelta(microseconds=1)

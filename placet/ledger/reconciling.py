@@ -9,7 +9,7 @@ from typing import Any, LiteralString
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
-from placet.ledger import reconciling_sql as sql
+from placet.ledger import sql_reconciling as sql
 from placet.ledger.leaves import leaf_of
 from placet.ledger.session import Session
 from placet.reconciling.facts import EffectRow, Lists, Permit, Recorded, Story, Stray

@@ -8,11 +8,11 @@ from typing import Any
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow, tuple_row
 
-from placet.ledger import reporting_sql as sql
+from placet.ledger import sql_reporting as sql
 from placet.ledger.leaves import leaf_of
-from placet.ledger.reconciling_sql import EVENTS
 from placet.ledger.session import Session
 from placet.ledger.sql import PATIENTLY
+from placet.ledger.sql_reconciling import EVENTS
 from placet.reporting.paths import BLOCK, Paths
 from placet.reporting.period.facts import COUNTED, Happening, Period, RequestFacts
 from placet.reporting.proof import NOTHING_SEALED, Place, Proof
@@ -121,7 +121,7 @@ async def _paths(
 
 
 def _request(rows: Sequence[tuple[Any, ...]]) -> RequestFacts:
-    """Return the request that its rows of :data:`placet.ledger.reporting_sql.PERIOD` tell."""
+    """Return the request that its rows of :data:`placet.ledger.sql_reporting.PERIOD` tell."""
     request, pipeline, requester, submitted, revision, outcome, by, effect = rows[0][:8]
     return RequestFacts(
         request,

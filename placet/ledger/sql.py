@@ -1,4 +1,7 @@
-"""Every statement the ledger's adapter sends, by name; none is ever put together from strings."""
+"""The statements about events, content, lists and payments, by name.
+
+The modules beside it have those about the rest. None is ever put together from what anybody tells.
+"""
 
 APPEND = """
 select encode(event_id, 'hex') as event_id, seq, stream_seq, encode(leaf, 'hex') as leaf, recorded

@@ -14,7 +14,7 @@ import pytest
 from placet.cli.previewing import write_preview
 from placet.cli.reporting import period_of, report_period, report_request
 from placet.domain.errors import ConflictError, InvalidInputError, NotFoundError
-from placet.ledger import PostgresLedger, reporting_sql
+from placet.ledger import PostgresLedger, sql_reporting
 from placet.reporting.files import Form, FormError
 from placet.reporting.period.counting import counted
 from placet.reporting.period.facts import Period
@@ -166,7 +166,7 @@ async def test_a_report_of_a_long_period_may_take_its_time(
 ) -> None:
     limit = "current_setting('statement_timeout')"
     monkeypatch.setattr(
-        reporting_sql,
+        sql_reporting,
         "PERIOD",
         f"select {limit}, '', '', now(), 1, '', '', '', null, null, null, null, null, null, null",
     )
