@@ -12,6 +12,7 @@ from typing import Any
 from temporalio.api.common.v1 import Payload
 from temporalio.api.enums.v1 import EventType, WorkflowTaskFailedCause
 from temporalio.api.history.v1 import HistoryEvent
+from temporalio.api.update.v1 import Request
 from temporalio.common import RawValue
 
 from placet.domain.message import UNNAMED, Message, parse
@@ -71,6 +72,7 @@ class RunReader:
         self._steps: list[int] = []
         self._ordered: dict[str, Ordered] = {}
         self._pending: dict[int, tuple[str, tuple[str, ...]]] = {}
+        self._admitted: dict[str, Request] = {}
         self._signals = 0
         self._task_waits = False
         self._unreadable: str | None = None
@@ -129,8 +131,13 @@ class RunReader:
             self._pending.pop(ended.scheduled_event_id, None)
         elif kind == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED:
             self._signalled(event)
+        elif kind == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ADMITTED:
+            admitted = event.workflow_execution_update_admitted_event_attributes.request
+            self._admitted[admitted.meta.update_id] = admitted
         elif kind == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED:
-            asked = event.workflow_execution_update_accepted_event_attributes.accepted_request
+            accepted = event.workflow_execution_update_accepted_event_attributes
+            # What a reset has brought along stands in the event that admitted it.
+            asked = self._admitted.get(accepted.protocol_instance_id, accepted.accepted_request)
             key = f"update-{asked.meta.update_id}"
             self._message(event, "update", asked.input.name, key, asked.input.args.payloads)
         elif kind == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_COMPLETED:

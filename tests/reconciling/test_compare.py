@@ -103,6 +103,11 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=5,
 )
+NOWHERE = (
+    Came("signal approve", "nowhere", None, "run-2"),
+    # What nobody understands has no id, as most events have none.
+    Came("signal nonsense", None, digest("nowhere"), "run-2"),
+)
 PARTS = ("data", "state", "waiting_for", "decision_id", "service", "actor", "stage", "kind")
 FIELDS = (
     *("permit", "effect", "until", "sha256", "part", "digest"),
@@ -165,14 +170,14 @@ def test_runs_that_temporal_forgot_in_time_are_no_finding(looked: Looked) -> Non
     assert codes(replace(looked, chains=(lost,))) == {"no-such-workflow"}
 
 
+@pytest.mark.parametrize("came", NOWHERE)
 @settings(deadline=None)
-@given(agreeing(), st.booleans())
+@given(looked=agreeing(), busy=st.booleans())
 def test_a_message_that_is_nowhere_is_found_once_nothing_is_under_way(
+    came: Came,
     looked: Looked,
     busy: bool,  # noqa: FBT001 - drawn
 ) -> None:
-    came = Came("signal approve", "nowhere", None, "run-2")
-
     def more(run: Run) -> Run:
         deciding = busy and run.closed is None
         return replace(run, came=(*run.came, came), deciding=deciding)

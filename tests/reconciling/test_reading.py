@@ -109,6 +109,26 @@ def test_a_continued_run_brings_answers_and_the_number_of_signals() -> None:
     assert [came.decision_id for came in run.came] == ["unnamed-signal-5"]
 
 
+def test_what_a_reset_brings_along_is_read_where_it_was_admitted() -> None:
+    admitted = HistoryEvent(
+        event_id=5, event_type=EventType.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ADMITTED
+    )
+    request = admitted.workflow_execution_update_admitted_event_attributes.request
+    request.meta.update_id = "u"
+    request.input.name = "decide"
+    told = _payload({"action": "approve", "actor": "bob@example.com", "decision_id": "d"})
+    request.input.args.CopyFrom(Payloads(payloads=[told]))
+    accepted = HistoryEvent(
+        event_id=9, event_type=EventType.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED
+    )
+    accepted.workflow_execution_update_accepted_event_attributes.protocol_instance_id = "u"
+    reader = RunReader("x")
+    reader.take(admitted)
+    assert reader.run().came == ()
+    reader.take(accepted)
+    assert [(came.name, came.decision_id) for came in reader.run().came] == [("update decide", "d")]
+
+
 def test_a_message_without_an_id_is_known_by_its_number() -> None:
     reader = RunReader("x")
     for _ in range(2):
