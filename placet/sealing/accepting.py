@@ -36,7 +36,8 @@ async def accept_loss(ledger: Ledger, archive: Archive, place: Place, told: Told
     held = await archive.held_by(place.name)
     if not held:
         raise NotFoundError(
-            f"{place.name} is not known to have held a checkpoint, so nothing of it is missed"
+            f"{place.name} is not known to have held a checkpoint, so nothing of it is missed; "
+            "see the places with: placet audit status"
         )
     newest = await place.newest()
     found = await agreed_size(place.name, newest, archive) if newest else 0

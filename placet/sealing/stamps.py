@@ -90,7 +90,9 @@ def _check(stamp: bytes, text: bytes, roots: Sequence[bytes], nonce: int | None)
     try:
         imprint = response.tst_info.message_imprint
         if imprint.hash_algorithm != _SHA256 or imprint.message != hashlib.sha256(text).digest():
-            raise StampError("the time-stamp is of another text")
+            raise StampError(
+                "the time-stamp is of another text; check that it was asked for this checkpoint"
+            )
         verifier = VerifierBuilder(roots=trusted, nonce=nonce).build()
         verifier.verify(response, hashlib.sha256(text).digest())
     except (VerificationError, ValueError) as error:
@@ -121,5 +123,8 @@ def _parsed(stamp: bytes) -> TimeStampResponse:
             "take an authority that answers so"
         ) from None
     if response.status != 0:
-        raise StampError(f"the authority has refused to stamp: status {response.status}")
+        raise StampError(
+            f"the authority has refused to stamp (status {response.status}); ask its operator why, "
+            "or take another"
+        )
     return response

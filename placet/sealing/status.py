@@ -119,7 +119,8 @@ async def _state(name: str, spec: Spec, means: _Means) -> PlaceState:
     except (PlacetError, NoteError) as error:
         return PlaceState(name, None, 0.0, str(error))
     except TimeoutError:
-        return PlaceState(name, None, 0.0, f"{name} does not answer within {_PLACE_SECONDS:.0f} s")
+        late = f"{name} does not answer within {_PLACE_SECONDS:.0f} s; check that it runs"
+        return PlaceState(name, None, 0.0, late)
     since = await archive.waiting_since(size)
     behind = max(0.0, (datetime.now(UTC) - since).total_seconds()) if since else 0.0
     problem = None
