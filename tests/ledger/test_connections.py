@@ -11,7 +11,8 @@ from psycopg_pool import AsyncConnectionPool
 from placet.connections import eraser_url, sealer_url
 from placet.db import connections, translated_errors
 from placet.domain.errors import InvalidInputError, NotFoundError, UnavailableError
-from placet.ledger import Ledger, PostgresLedger, open_pool
+from placet.ledger import PostgresLedger, open_pool
+from placet.ports import Ledger
 from placet.settings import Settings
 from tests.conftest import Database
 from tests.ledger.stories import opened, submitted
