@@ -116,6 +116,9 @@ async def _state(name: str, spec: Spec, means: _Means) -> PlaceState:
             size = await agreed_size(name, told, archive) if told else 0
             held = await archive.held_by(name)
             require_kept(place, size, held)
+            if told is None:
+                # A witness need not tell what it has signed; what came of it is here.
+                size = held
     except (PlacetError, NoteError) as error:
         return PlaceState(name, None, 0.0, str(error))
     except TimeoutError:
@@ -124,12 +127,12 @@ async def _state(name: str, spec: Spec, means: _Means) -> PlaceState:
     since = await archive.waiting_since(size)
     behind = max(0.0, (datetime.now(UTC) - since).total_seconds()) if since else 0.0
     problem = None
-    if behind > spec.every_seconds + LATE_SECONDS:
-        # A witness need not tell what it holds: whether it forgot shows when it is asked to sign.
+    if since and behind > spec.every_seconds + LATE_SECONDS:
+        # Whether it has forgotten that shows only when it is asked to sign.
         silent = f", and does not tell that it had one of {plural(held, 'event')}"
         problem = (
             f"{name} has lacked a newer checkpoint for {behind:.0f} s"
-            f"{silent if held > size else ''}; look at the sealer's log, and start it anew if "
-            "seal.yaml was changed"
+            f"{silent if told is None and held else ''}; look at the sealer's log, and start it "
+            "anew if seal.yaml was changed"
         )
     return PlaceState(name, size, behind, problem)

@@ -153,6 +153,22 @@ async def test_a_witness_that_has_forgotten_the_ledger_is_told_nothing_until_it_
         assert cosigned(sealed_ledger, fresh) == [2, 3, 4]
 
 
+async def test_a_witness_that_signs_and_does_not_tell_what_is_not_late(
+    sealed_ledger: SealedLedger,
+    witness: Running,
+    place: WitnessPlace,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """C2SP has a witness cosign, and not that anybody can read what it has cosigned."""
+    monkeypatch.setattr("placet.sealing.status.LATE_SECONDS", -60.0)
+    sealed_ledger.append(2)
+    await sealed_ledger.sealer(place).once()
+    (record,) = (sealed_ledger.folder / "witness").glob("*.checkpoint")
+    record.unlink()
+    (told,) = (await look(sealed_ledger, witness)).places
+    assert (told.size, told.problem) == (2, None)
+
+
 async def test_a_witness_that_is_down_is_no_reason_not_to_seal(
     sealed_ledger: SealedLedger, witness: Running, place: WitnessPlace
 ) -> None:
