@@ -174,7 +174,7 @@ def test_what_is_named_and_not_there_is_told_from_what_is_wrong(
         (("export", *known, "--since", "2099-01-01"), 7, "name that or an earlier one"),
         (("report", "nobody", "--out", tmp_path / "r.html"), 7, "placet list"),
         (("report", case, "--out", tmp_path / "no" / "r.html"), 7, "in a directory that you may"),
-        (("report", case, "--out", tmp_path, "--format", "html"), 6, "--force"),
+        (("report", case, "--out", tmp_path, "--format", "html"), 7, "name a file in it"),
         (("report", case, "--out", tmp_path, "--format", "html", "--force"), 7, "a directory"),
         (("reconcile", "--request", "nobody"), 7, "placet list"),
         (("trust", "--timestamp", tmp_path / "none.pem"), 7, "name a file that can be read"),
