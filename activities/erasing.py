@@ -33,7 +33,7 @@ from placet.domain.vocabulary import Kind
 from placet.ports import DestroysKeys, DirectoryPort, Eraser, Ledger
 
 AT_ONCE = 1_000
-"""How many ciphertexts are deleted in one transaction."""
+"""How many ciphertexts are deleted, or addresses planned, in one transaction."""
 TOLD_AT_ONCE = 5_000
 """How many digests one event names."""
 
@@ -66,19 +66,23 @@ class ErasureActivities:
         """
         with permanent():
             async with self._eraser() as eraser:
-                row = await self._book.find(order.permit)
+                row, is_ours = await self._book.find(order.permit), False
                 if row is None:
-                    row = await self._begin(order, eraser)
+                    row, is_ours = await self._begin(order, eraser)
                 else:
                     # A permit answers for its digest and its effect each time it is shown.
                     await self._ledger.consume(order.permit, order.digest, EFFECT, [order.consumed])
                 plan = ErasurePlan.model_validate_json(await self._ledger.get_content(row.plan))
                 if row.state is ErasureState.RUNNING:
-                    await self._destroy(row, plan, eraser)
+                    await self._destroy(row, plan, eraser, is_ours=is_ours)
             return await self._end(order, row, plan)
 
-    async def _begin(self, order: EffectOrder, eraser: Eraser) -> ErasureRow:
-        """Keep what is found about the person, then consume the permit."""
+    async def _begin(self, order: EffectOrder, eraser: Eraser) -> tuple[ErasureRow, bool]:
+        """Keep what is found about the person, then consume the permit.
+
+        Returns:
+            The erasure, and whether its plan is the one that was made here.
+        """
         content = await self._ledger.get_content(order.digest)
         found = hashlib.sha256(content).hexdigest()
         if found != order.digest:
@@ -88,7 +92,7 @@ class ErasureActivities:
             )
         subject = EraseRequest.model_validate_json(content).subject
         concern = await self._book.concern(subject)
-        shared = await self._book.shared(concern)
+        shared = await self._book.shared(subject, concern.contents)
         shared |= await _needed_elsewhere(eraser, concern.contents, shared)
         plan = ErasurePlan(
             subjects=tuple(await self._book.subjects(subject)),
@@ -102,10 +106,18 @@ class ErasureActivities:
             subject=subject,
             plan=await self._ledger.put_content(canonical(plan), PLAN_TYPE),
         )
-        return (await self._book.begin(entry, [order.consumed])).erasure
+        begun = await self._book.begin(entry, [order.consumed])
+        return begun.erasure, begun.first
 
-    async def _destroy(self, row: ErasureRow, plan: ErasurePlan, eraser: Eraser) -> None:
+    async def _destroy(
+        self, row: ErasureRow, plan: ErasurePlan, eraser: Eraser, *, is_ours: bool
+    ) -> None:
         permit = row.permit_id
+        # Whoever has left the directory is known by their addresses while their key is there.
+        person = self._directory.snapshot().get(row.subject)
+        known = [*(person.addresses if person else ()), *await self._book.addresses(row.subject)]
+        for at in range(0, len(known), AT_ONCE):
+            await self._book.plan_addresses(permit, known[at : at + AT_ONCE])
         # Which requests these are is found by the ciphertexts, so they come first.
         await eraser.steps(permit)
         for subject in plan.subjects:
@@ -113,14 +125,13 @@ class ErasureActivities:
         while await eraser.personal(permit, AT_ONCE) == AT_ONCE:
             pass
         # Since it was planned, somebody may have handed in the very same file.
-        shared = await _needed_elsewhere(eraser, plan.contents, set())
+        # If somebody else has made the plan, they may have planned to take from others.
+        kept = set[str]() if is_ours else await self._book.shared(row.subject, plan.contents)
+        shared = await _needed_elsewhere(eraser, plan.contents, kept)
         contents = [each for each in plan.contents if each not in shared]
         for at in range(0, len(contents), AT_ONCE):
             await eraser.contents(permit, contents[at : at + AT_ONCE])
-        person = self._directory.snapshot().get(row.subject)
-        if person is not None:
-            await self._book.plan_addresses(permit, person.addresses)
-            await eraser.addresses(permit)
+        await eraser.addresses(permit)
         await eraser.finish(permit)
 
     async def _end(self, order: EffectOrder, row: ErasureRow, plan: ErasurePlan) -> EffectResult:

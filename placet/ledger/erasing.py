@@ -26,6 +26,7 @@ from placet.ledger import sql_erasing as sql
 from placet.ledger.revealing import revealed_events
 from placet.ledger.session import Session, append_once, consume, only_row
 from placet.ledger.sql import GET_CONTENT, TIMELINE
+from placet.personal.sealing import Ciphertext
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _NO_CONTENT = {"policy", "service", "attestation"}
@@ -36,7 +37,9 @@ _NOT_OURS = {"service", "attestation"}
 
 _PAGE = 500
 _NAMES_OTHERS = {"application/json", MANIFEST_TYPE}
-"""What says of other files that they belong to it, as migration 0024 has it."""
+"""What says of other files that they belong to it, as migration 0025 has it."""
+_MAX_ADDRESS_BYTES = 1_000
+"""What the database takes; a longer one is nobody's."""
 
 
 class PostgresErasures(Session):
@@ -68,10 +71,11 @@ class PostgresErasures(Session):
             kept=tuple(sorted(kept)),
         )
 
-    async def shared(self, concern: Concern) -> set[str]:
+    async def shared(self, subject: str, contents: Iterable[str]) -> set[str]:
         """Return those of somebody's contents that events of other requests name."""
-        wanted, found = {*concern.contents}, set[str]()
-        async for request in self._others(concern.requests):
+        wanted, found = {*contents}, set[str]()
+        made = await self._all(sql.REQUESTS_OF, {"subject": subject})
+        async for request in self._others([each["request"] for each in made]):
             events = await revealed_events(
                 await self._all(TIMELINE, {"stream": request}), self._opened
             )
@@ -83,6 +87,21 @@ class PostgresErasures(Session):
     async def subjects(self, subject: str) -> list[str]:
         """Return a person's id, and the subjects of their requests: whose keys are destroyed."""
         return [row["subject"] for row in await self._all(sql.SUBJECTS, {"subject": subject})]
+
+    async def addresses(self, subject: str) -> list[str]:
+        """Return the addresses that events name somebody by; none once their key is gone."""
+        found, after = set[str](), b""
+        while vault := self._encoder.vault:
+            values = {"subject": subject, "after": after, "limit": _PAGE}
+            rows = await self._all(sql.PERSONAL_OF, values)
+            for told in vault.open(Ciphertext(**row) for row in rows).values():
+                address = None if isinstance(told, str) else told.get("actor.address")
+                if isinstance(address, str) and 0 < len(address.encode()) <= _MAX_ADDRESS_BYTES:
+                    found.add(address)
+            if len(rows) < _PAGE:
+                break
+            after = rows[-1]["digest"]
+        return sorted(found)
 
     async def begin(self, entry: ErasureEntry, events: Sequence[LedgerEvent]) -> ErasureResult:
         """Consume a permit and record its erasure, in one transaction; repeated, return it.

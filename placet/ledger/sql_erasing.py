@@ -40,6 +40,12 @@ select request from inbox.request where request > %(after)s order by request lim
 
 SUBJECTS = "select subject from audit.subjects_of(%(subject)s) named (subject) order by 1"
 
+PERSONAL_OF = """
+select digest, subject, key_id, ciphertext from audit.pii
+ where subject = %(subject)s and digest > %(after)s
+ order by digest limit %(limit)s
+"""
+
 CONTENTS_OF = """
 select encode(digest, 'hex') as digest from effect.contents_of(%(subject)s) found (digest)
 """

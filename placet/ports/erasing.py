@@ -1,6 +1,6 @@
 """What is erased or pruned: the records of it, and those who do it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -16,8 +16,12 @@ class Erasures(Protocol):
         """Return what is recorded about somebody."""
         ...
 
-    async def shared(self, concern: Concern) -> set[str]:
+    async def shared(self, subject: str, contents: Iterable[str]) -> set[str]:
         """Return those of somebody's contents that requests of others name too."""
+        ...
+
+    async def addresses(self, subject: str) -> list[str]:
+        """Return the addresses that events name somebody by; none once their key is gone."""
         ...
 
     async def subjects(self, subject: str) -> list[str]:

@@ -50,7 +50,7 @@ class Scene(NamedTuple):
         self,
         *contents: str,
         subject: str = "alice",
-        subjects: tuple[str, ...] = ("alice",),
+        subjects: tuple[str, ...] = ("alice", "request:expense-1"),
         plan_type: str = PLAN_TYPE,
     ) -> None:
         """Begin the erasure, as the application does, by a plan of the caller's own."""
