@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from placet.cli import world
 from placet.cli.codes import Code
-from placet.cli.console import as_json, out, pairs, say
+from placet.cli.console import as_json, out, pairs, safe, say
 from placet.cli.times import instant
 from placet.connections import connect_temporal, database_url
 from placet.db.connections import open_pool
@@ -84,7 +84,7 @@ async def reconcile_all(
             )
             async for finding in found:
                 number += 1
-                _tell(finding, json=json)
+                tell(finding, json=json)
     if request and not (number or looking.counts.requests or looking.counts.workflows):
         raise NotFoundError(
             f"neither the ledger nor Temporal knows {request[:100]!r}; look at: placet list"
@@ -102,11 +102,13 @@ def _time(text: str) -> timedelta:
     return timedelta(**{_UNITS[found[2]]: int(found[1])})
 
 
-def _tell(finding: Finding, *, json: bool) -> None:
+def tell(finding: Finding, *, json: bool) -> None:
+    """Print one finding, as one line or as one document."""
     if json:
         as_json(asdict(finding))
     else:
-        out(finding.line)
+        # One finding is one line, whatever a request is called.
+        out(safe(finding.line))
 
 
 def _summarise(counts: Counts, found: int, *, json: bool) -> None:

@@ -24,6 +24,7 @@ class Code(StrEnum):
     CLOSED_BEFORE_EFFECT = "closed-before-effect"
     OUTCOME_DIFFERS = "outcome-differs"
     UNREADABLE_HISTORY = "unreadable-history"
+    UNREADABLE_STORY = "unreadable-story"
     PERMIT_UNRECORDED = "permit-unrecorded"
     PERMIT_MISSING = "permit-missing"
     PERMIT_DIFFERS = "permit-differs"

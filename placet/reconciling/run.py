@@ -11,7 +11,8 @@ from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from placet.reconciling.compare import compare
+from placet.domain.errors import InvalidInputError
+from placet.reconciling.compare import TORN, compare, unreadable
 from placet.reconciling.facts import Counts, Looked, PaymentFile, Story, Stray, Terms
 from placet.reconciling.finding import Code, Finding
 from placet.reconciling.remembered import Chain
@@ -182,17 +183,23 @@ class Reconciliation:
 
     async def _look(self, request: str) -> tuple[list[Finding], Counts]:
         async with self._places:
-            story = await self._books.story(request)
-            firsts = dict.fromkeys(
-                first
-                for event in story.events
-                for named, first, namespace in [event.written_by]
-                if first and named == request and namespace == self._terms.namespace
-            )
-            chains = await self._histories.chains(request, firsts)
-            looked = Looked(story, chains, await self._files(story))
-            counts = Counts()
-            return list(compare(looked, self._terms, counts)), counts
+            try:
+                return await self._compared(request)
+            except (*TORN, InvalidInputError) as error:
+                return [unreadable(request, "rows", error)], Counts()
+
+    async def _compared(self, request: str) -> tuple[list[Finding], Counts]:
+        story = await self._books.story(request)
+        firsts = dict.fromkeys(
+            first
+            for event in story.events
+            for named, first, namespace in [event.written_by]
+            if first and named == request and namespace == self._terms.namespace
+        )
+        chains = await self._histories.chains(request, firsts)
+        looked = Looked(story, chains, await self._files(story))
+        counts = Counts()
+        return list(compare(looked, self._terms, counts)), counts
 
     async def _files(self, story: Story) -> dict[str, PaymentFile] | None:
         if self._spool is None:
