@@ -122,7 +122,7 @@ async def _paths(
 
 def _request(rows: Sequence[tuple[Any, ...]]) -> RequestFacts:
     """Return the request that its rows of :data:`placet.ledger.sql_reporting.PERIOD` tell."""
-    request, pipeline, requester, submitted, revision, outcome, by, effect = rows[0][:8]
+    request, pipeline, requester, submitted, revision, outcome, by, effect, pruned = rows[0][:9]
     return RequestFacts(
         request,
         pipeline,
@@ -132,12 +132,13 @@ def _request(rows: Sequence[tuple[Any, ...]]) -> RequestFacts:
         outcome or "",
         by or "",
         effect or "",
-        [_happening(row) for row in rows if row[8] is not None],
+        [_happening(row) for row in rows if row[9] is not None],
+        pruned=pruned,
     )
 
 
 def _happening(row: tuple[Any, ...]) -> Happening:
-    kind, at, actor, stage, assurance, detail, revision = row[8:]
+    kind, at, actor, stage, assurance, detail, revision = row[9:]
     return Happening(
         kind, at, actor or "", stage or "", assurance or "", detail or "", revision or 1
     )

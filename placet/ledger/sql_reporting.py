@@ -1,6 +1,7 @@
 """What the reports ask of the database; see :mod:`placet.ledger.sql`."""
 
-# What is sorted holds a few short texts of each body, never the bodies themselves.
+# What is sorted holds a few short texts of each body, never the bodies themselves. An event in
+# which something has another form, whoever wrote it, stops no report.
 PERIOD = """
 with picked as materialized (
     select request, pipeline, requester_id, submitted_at, revision, outcome_kind, outcome_by, effect
@@ -16,16 +17,24 @@ with picked as materialized (
                when 'caller:message:refused' then b.body #>> '{data,refusal}'
                when 'timer:stage:escalated' then b.body #>> '{data,mode}'
            end as detail,
-           (b.body ->> 'revision')::integer as revision
+           case when b.body ->> 'revision' ~ '^[0-9]{1,9}$'
+                then (b.body ->> 'revision')::integer end as revision
       from picked p
       join audit.recorded_event e on e.stream = p.request and e.kind = any(%(kinds)s::text[])
      cross join lateral (select convert_from(e.body, 'UTF8')::jsonb as body offset 0) b
+), gone as materialized (
+    select distinct k.stream
+      from audit.pruned x join audit.event_key k on k.seq = x.seq
+     where x.body is null and k.stream in (select request from picked)
+       and not exists (select from audit.pruning g
+                        where g.tombstone = x.tombstone and g.detached_at is null)
 )
 select p.request, p.pipeline, p.requester_id, p.submitted_at, p.revision, p.outcome_kind,
-       p.outcome_by, p.effect, t.kind, t.occurred, t.actor, t.stage, t.assurance, t.detail,
-       t.revision
+       p.outcome_by, p.effect, g.stream is not null as pruned, t.kind, t.occurred, t.actor,
+       t.stage, t.assurance, t.detail, t.revision
   from picked p
   left join told t on t.stream = p.request
+  left join gone g on g.stream = p.request
  order by p.request, t.stream_seq
 """
 

@@ -171,7 +171,21 @@ def value_of(text: str, path: str, opened: Mapping[str, Mapping[str, Any] | str]
     if token is None:
         return text
     told = opened.get(token[1], ERASED)
-    return told if isinstance(told, str) else told.get(path, SEALED)
+    if isinstance(told, str):
+        return told
+    return _as_typed(told[path]) if path in told else SEALED
+
+
+def _as_typed(value: Any) -> Any:
+    """Return what somebody said; a text that looks as if it was erased is put in quotes."""
+    match value:
+        case str() if value in {ERASED, SEALED}:
+            return f'"{value}"'
+        case dict():
+            return {name: _as_typed(each) for name, each in value.items()}
+        case list():
+            return [_as_typed(each) for each in value]
+    return value
 
 
 def dotted(path: Where) -> str:

@@ -7,6 +7,11 @@ from placet.domain.ledger import RecordedEvent
 from placet.personal.sealing import SEALED, TOKEN
 
 
+def sealable(body: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a body without what is never sealed, and may be any text that its sender chose."""
+    return {name: value for name, value in body.items() if name not in {"decision_id", "channel"}}
+
+
 def has(value: Any, *marks: str) -> bool:
     """Say whether any text in a JSON value is one of ``marks``."""
     if isinstance(value, str):

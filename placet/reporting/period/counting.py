@@ -63,6 +63,7 @@ class Summary:
     Attributes:
         period: Which.
         total: How many requests were submitted in it.
+        pruned: Of how many of them bodies were pruned: only their outcomes are counted.
         outcomes: Pipeline, outcome (``open`` while there is none) and what brought it about, with
             how many requests.
         reviewers: The most active first.
@@ -80,6 +81,7 @@ class Summary:
 
     period: Period
     total: int
+    pruned: int
     outcomes: tuple[tuple[str, str, str, int], ...]
     reviewers: tuple[Reviewer, ...]
     decided: tuple[tuple[str, Lengths], ...]
@@ -113,6 +115,7 @@ class Counting:
         self._refusals: Counter[str] = Counter()
         self._own: Counter[str] = Counter()
         self._oldest: datetime | None = None
+        self._pruned = 0
         self._drawn: list[tuple[int, str, Sampled]] = []
 
     def add(self, request: RequestFacts) -> None:
@@ -120,8 +123,14 @@ class Counting:
         outcome = request.outcome or OPEN
         self._outcomes[request.pipeline, outcome, request.by] += 1
         self._days[request.submitted.date()] += 1
+        self._pruned += request.pruned
         if not request.outcome and (self._oldest is None or request.submitted < self._oldest):
             self._oldest = request.submitted
+        if not request.pruned:
+            self._look(request)
+        self._draw(request, outcome)
+
+    def _look(self, request: RequestFacts) -> None:
         for what, count in exceptions_of(request):
             self._exceptions[what].update(requests=1, events=count)
             if len(self._named[what]) < NAMED:
@@ -129,13 +138,13 @@ class Counting:
         self._time(request)
         for event in request.events:
             self._listen(event)
-        self._draw(request, outcome)
 
     def summary(self) -> Summary:
         """Return all that was counted."""
         return Summary(
             period=self._period,
             total=self._outcomes.total(),
+            pruned=self._pruned,
             outcomes=tuple((*key, count) for key, count in sorted(self._outcomes.items())),
             reviewers=tuple(_reviewers(self._verdicts)),
             decided=tuple((name, each.figures()) for name, each in sorted(self._decided.items())),

@@ -101,7 +101,8 @@ class RequestFacts:
         outcome: How it ended; empty while it is open.
         by: What brought the outcome about.
         effect: How far its effect has come; empty when there is none.
-        events: Those that matter, in order.
+        events: Those that matter, in order; of a pruned request nobody knows all of them.
+        pruned: Whether bodies of its events were pruned.
     """
 
     request: str
@@ -113,3 +114,4 @@ class RequestFacts:
     by: str
     effect: str
     events: Sequence[Happening]
+    pruned: bool = False

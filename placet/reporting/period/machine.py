@@ -37,6 +37,7 @@ _Row = tuple[object, object, object, object, object]
 
 def _rows(summary: Summary) -> Iterator[_Row]:
     yield "requests", "", "", "", summary.total
+    yield "pruned", "", "", "", summary.pruned
     for pipeline, outcome, by, count in summary.outcomes:
         yield "outcome", pipeline, outcome, by, count
     yield from _exceptions(summary)

@@ -77,6 +77,12 @@ def _scope(summary: Summary, head: Head | None) -> Facts:
         ("Pipeline", period.pipeline or "all"),
         ("Oldest still open", f"submitted {oldest:%Y-%m-%d %H:%M} UTC" if oldest else "none"),
     ]
+    if summary.pruned:
+        told = (
+            f"of {plural(summary.pruned, 'request')} nobody can read all events any more: outcomes "
+            "are counted, and no verdicts, exceptions, times or messages"
+        )
+        rows.append(("Pruned", told))
     if head is None:
         rows.append(("Sealed", "the ledger has no checkpoint yet: nothing outside vouches for it"))
     else:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from placet.domain.plurals import plural
 from placet.personal.sealing import ERASED, SEALED
 from placet.reporting.document import Block, Note, Paragraph, Section, Table, Tone, Value
+from placet.reporting.reading import sealable
 from placet.reporting.record.happening import told
 from placet.reporting.record.story import Story
 
@@ -25,6 +26,11 @@ _SEALED = (
     "The key that opens them is gone, or is kept elsewhere. Make this record where the keys are, "
     "if you may read it."
 )
+_PRUNED = (
+    "What they said is gone, as it was kept for long enough, and nothing here that an event would "
+    "have to say is complete. Their kinds, times, signatures and leaves stay, and whoever has a "
+    "copy of what they said can show that it is the one."
+)
 _WHY = {ERASED: ("have been erased", _ERASED), SEALED: ("cannot be opened here", _SEALED)}
 
 
@@ -33,6 +39,7 @@ def erased(story: Story) -> Section:
     blocks: list[Block] = []
     for mark in _WHY:
         blocks += _unreadable(story, mark)
+    blocks += _pruned(story)
     if story.row.digest is not None and story.row.digest not in story.contents:
         blocks.append(Paragraph("The content of the request is not kept any more; its digest is."))
     actions = [event for event in story.events if event.kind.endswith(":erased")]
@@ -44,6 +51,13 @@ def erased(story: Story) -> Section:
     return Section("What has been erased", (*blocks, Paragraph(_STAYS)))
 
 
+def _pruned(story: Story) -> Iterator[Block]:
+    numbers = [str(event.stream_seq) for event in story.events if event.pruned]
+    if numbers:
+        title = f"{len(numbers)} of {plural(len(story.events), 'event')} were pruned"
+        yield Note(title, f"{_PRUNED} These are the events {', '.join(numbers)}.", Tone.WARNING)
+
+
 def _unreadable(story: Story, mark: str) -> Iterator[Block]:
     found = story.unreadable(mark)
     if not found:
@@ -52,7 +66,8 @@ def _unreadable(story: Story, mark: str) -> Iterator[Block]:
     of = plural(len(story.events), "event")
     yield Note(f"Texts in {len(found)} of {of} {what}", why, Tone.WARNING)
     rows: tuple[tuple[Value, ...], ...] = tuple(
-        (str(event.stream_seq), event.kind, ", ".join(_parts(event.body, mark))) for event in found
+        (str(event.stream_seq), event.kind, ", ".join(_parts(sealable(event.body), mark)))
+        for event in found
     )
     heads = ("No.", "Kind of event", "What cannot be read")
     yield Table(f"Events whose texts {what}", heads, rows, (8, 50, 77), frozenset({0}))

@@ -11,7 +11,7 @@ from placet.domain.ledger_rows import PaymentRow, RequestRow
 from placet.domain.policy import PolicySnapshot
 from placet.personal.sealing import ERASED, SEALED
 from placet.reporting.proof import NOTHING_SEALED, Head, Proof, head_of
-from placet.reporting.reading import has, names_in, readable, revealed, text
+from placet.reporting.reading import has, names_in, readable, revealed, sealable, text
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Story:
 
     def unreadable(self, mark: str) -> tuple[RecordedEvent, ...]:
         """Return the events of which a text is only there as ``mark``."""
-        return tuple(event for event in self.events if has(event.body, mark))
+        return tuple(event for event in self.events if has(sealable(event.body), mark))
 
     @cached_property
     def names(self) -> Mapping[str, str]:
