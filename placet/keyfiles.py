@@ -1,5 +1,6 @@
 """Secrets in files: made once, whole and durably, and read only while nobody else can read them."""
 
+import errno
 import os
 import stat
 from pathlib import Path
@@ -22,11 +23,14 @@ def read_secret(path: Path) -> bytes | None:
 
     Raises:
         KeyFileExposedError: Others can read it.
-        OSError: It cannot be read.
+        OSError: It cannot be read, or is no file.
     """
     try:
-        with path.open("rb") as stream:
+        # Without waiting: nobody may ever write into a pipe of this name.
+        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as stream:
             mode = os.fstat(stream.fileno()).st_mode
+            if not stat.S_ISREG(mode):
+                raise OSError(errno.EINVAL, "it is no regular file")
             if os.name == "posix" and stat.S_IMODE(mode) & _OTHERS:
                 raise KeyFileExposedError(f"others can read {path}; type: chmod 600 {path}")
             return stream.read(MAX_BYTES)

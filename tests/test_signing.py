@@ -50,6 +50,31 @@ def test_a_key_that_others_can_read_is_refused(tmp_path: Path) -> None:
         open_signer(path, "log")
 
 
+def test_a_pipe_is_no_key_and_is_not_waited_for(tmp_path: Path) -> None:
+    path = tmp_path / "writer.pem"
+    os.mkfifo(path, 0o600)
+    with pytest.raises(SigningKeyError, match="no regular file"):
+        open_signer(path, "log")
+
+
+SM2 = b"""-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqBHM9VAYItBG0wawIBAQQgUI0td5nfKpI99zlx
+Qkvp289kGYs6LXAzoRKI2CXFKX2hRANCAAQzpTpFEz87sPbUCBstY33g6kST0f1C
+uQve+DBWl/NRkozdm1/mNThnf/vVBRA9AT2x8UAM1Ul3eDb4+g5eIkXP
+-----END PRIVATE KEY-----
+"""
+"""Nobody's: made for this test."""
+
+
+def test_a_key_of_a_kind_that_nobody_knows_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "writer.pem"
+    path.write_bytes(SM2)
+    path.chmod(0o600)
+    with pytest.raises(SigningKeyError, match="holds no Ed25519 key") as refused:
+        open_signer(path, "log")
+    assert SM2.split(b"\n")[1].decode() not in str(refused.value)
+
+
 def test_another_kind_of_key_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "writer.pem"
     rsa = generate_private_key(65537, 2048)
