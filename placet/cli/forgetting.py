@@ -2,7 +2,7 @@
 
 from placet.cli import world
 from placet.cli.codes import Code
-from placet.cli.console import as_json, out, say, table
+from placet.cli.console import as_json, out, safe, say, table
 from placet.cli.submitting import submit_read, understood
 from placet.cli.times import second
 from placet.connections import open_ledger
@@ -70,10 +70,10 @@ async def _print_erasure(ledger: Ledger, row: ErasureRow, *, json: bool) -> None
         as_json(row.model_dump(mode="json") | {"erased": erased.counts(), "stays": stays})
         return
     when = second(row.ended_at) if row.ended_at else "under way"
-    out(f"{row.subject}: {when}, by case {row.request}")
+    out(safe(f"{row.subject}: {when}, by case {row.request}"))
     out(f"  gone: {erased.told()}")
     for each in stays:
-        out(f"  stays: {each['what']}; {each['why']}")
+        out(safe(f"  stays: {each['what']}; {each['why']}"))
 
 
 async def hold(target: str, *, reason: str, who: str, json: bool) -> int:
@@ -146,11 +146,12 @@ async def _meant(settings: Settings, ledger: Ledger, target: str) -> tuple[str, 
     Raises:
         NotFoundError: Neither is known.
     """
-    if await ledger.request(target) is not None:
-        return "request", target
+    # People come first: whoever can make a request of such a name must not turn a hold aside.
     person = world.people(settings).resolve(target)
     if person is not None:
         return "subject", person.id
+    if await ledger.request(target) is not None:
+        return "request", target
     # Whoever has left the directory is still known by what they said.
     if (await ledger.concern(target)).nothing:
         raise NotFoundError(

@@ -58,12 +58,14 @@ class PostgresReconciling(Session):
             listed = await _rows(connection, sql.LISTED, told)
             assigned = await _rows(connection, sql.ASSIGNED, told)
             reviewed = await _rows(connection, sql.REVIEWED, told)
+            held = await _rows(connection, sql.HELD, told)
         return Story(
             request=request,
             events=tuple(events),
             permits=tuple(Permit(**row) for row in permits),
             effects=tuple(EffectRow(**row) for row in effects),
             lists=Lists(listed[0] if listed else None, tuple(assigned), tuple(reviewed)),
+            hold=held[0] if held else None,
         )
 
     async def stray_permits(self) -> AsyncIterator[Stray]:

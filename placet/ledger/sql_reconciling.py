@@ -112,6 +112,10 @@ select encode(event_id, 'hex') as event_id, stream_seq, verdict, actor_id, actor
  order by stream_seq
 """
 
+HELD = """
+select on_what, target from audit.hold where 'hold:' || hold = %(request)s
+"""
+
 STRAY_PERMITS = """
 select p.request, p.permit_id as permit
   from effect.permit p

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
-from placet.reconciling import closing, effects, files, leaves, lists, messages, origins
+from placet.reconciling import closing, effects, files, holds, leaves, lists, messages, origins
 from placet.reconciling.facts import Counts, Looked, Terms
 from placet.reconciling.finding import Code, Finding
 
@@ -33,6 +33,7 @@ def compare(looked: Looked, terms: Terms, counts: Counts) -> Iterator[Finding]:
         ("effects", lambda: effects.differing(story, counts)),
         ("files", lambda: files.differing(looked, terms, counts)),
         ("lists", lambda: lists.differing(story)),
+        ("holds", lambda: holds.differing(story)),
     )
     for what, check in checks:
         try:

@@ -127,13 +127,17 @@ class Lists:
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """Everything Postgres has of one request, read in one instant."""
+    """Everything Postgres has of one request, read in one instant.
+
+    ``hold`` is the legal hold whose story this is, as it stands: ``on_what`` and ``target``.
+    """
 
     request: str
     events: tuple[Recorded, ...]
     permits: tuple[Permit, ...] = ()
     effects: tuple[EffectRow, ...] = ()
     lists: Lists = Lists(None)
+    hold: Json | None = None
 
     @property
     def whole(self) -> bool:

@@ -157,3 +157,35 @@ def test_one_finding_is_one_line_whatever_a_request_is_called(
     (line,) = capsys.readouterr().out.splitlines()
     assert line.startswith("list-differs expense-1 file-differs")
     assert "\x1b" not in line
+
+
+@pytest.mark.parametrize(
+    ("statement", "told"),
+    [
+        ("delete from audit.hold", "keeps nothing any more"),
+        ("update audit.hold set target = 'bob'", "on something else"),
+        ("update audit.hold set on_what = 'request'", "on something else"),
+    ],
+)
+async def test_a_hold_that_was_lifted_by_hand_is_found(
+    database: Database, ledger: PostgresLedger, statement: str, told: str
+) -> None:
+    data: dict[str, JsonValue] = {"hold": "h1", "on": "subject", "target": "alice"}
+    program: JsonValue = {"program": "placet audit"}
+    placed = event("person:hold:placed", request="hold:h1", data=data, service=program)
+    await ledger.append([placed])
+    assert await reconciled(database) == []
+    with psycopg.connect(database.admin_url) as connection:
+        assert connection.execute(statement.encode()).rowcount == 1
+    (finding,) = await reconciled(database)
+    assert (finding.code, finding.place) == (Code.LIST_DIFFERS, "audit.hold h1")
+    assert told in finding.text
+    released = event("person:hold:released", request="hold:h1", data=data, service=program)
+    with psycopg.connect(database.admin_url) as connection:
+        connection.execute("delete from audit.hold")
+        connection.execute("insert into audit.hold values ('h1', 'subject', 'alice', now())")
+    await ledger.append([released])
+    assert await reconciled(database) == []
+    with psycopg.connect(database.admin_url) as connection:
+        connection.execute("insert into audit.hold values ('h1', 'subject', 'alice', now())")
+    assert [each.text for each in await reconciled(database)] == ["it stands, and no event says so"]
