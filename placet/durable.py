@@ -1,6 +1,9 @@
 """Files that are there whole or not at all, and directories; all outlive a loss of power."""
 
+import fcntl
 import os
+import re
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -57,6 +60,49 @@ def sync_directory(directory: Path) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+@contextmanager
+def created_directory(path: Path) -> Iterator[Path]:
+    """Give a directory, private to its owner, that becomes ``path`` when all went well.
+
+    What somebody was killed over, who wanted to make the same, goes first: it may hold secrets.
+
+    Raises:
+        OSError: It cannot be made, or may not be on the disk.
+    """
+    _clear_away(path)
+    new = path.with_name(f".{path.name}.{os.urandom(4).hex()}")
+    new.mkdir(mode=0o700)
+    locked = os.open(new, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(locked, fcntl.LOCK_EX)
+        yield new
+        sync_directory(new)
+        new.rename(path)
+        sync_directory(path.parent)
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
+        os.close(locked)
+
+
+def _clear_away(path: Path) -> None:
+    """Remove directories that were to become ``path`` and that nobody works on any more."""
+    unfinished = re.compile(rf"\.{re.escape(path.name)}\.[0-9a-f]{{8}}")
+    try:
+        found = [each for each in path.parent.iterdir() if unfinished.fullmatch(each.name)]
+    except OSError:
+        return
+    for each in found:
+        with suppress(OSError):
+            descriptor = os.open(each, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+            try:
+                if os.fstat(descriptor).st_uid == os.geteuid():
+                    # The lock goes with whoever is killed.
+                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    shutil.rmtree(each, ignore_errors=True)
+            finally:
+                os.close(descriptor)
 
 
 @contextmanager

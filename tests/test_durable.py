@@ -2,6 +2,8 @@
 
 import os
 import stat
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -9,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from placet import durable
-from placet.durable import create_file, make_directory, replace_file
+from placet.durable import create_file, created_directory, make_directory, replace_file
 from placet.keyfiles import make_secret
 from placet.payments.spool import Spool
 from tests.payments.orders import DEBTOR
@@ -135,3 +137,60 @@ def test_what_payment_files_are_kept_in_outlives_a_loss_of_power(
 ) -> None:
     Spool(tmp_path / "spool", DEBTOR)
     assert synced == [tmp_path, *[tmp_path / "spool"] * 3]
+
+
+BUSY = """
+import sys, time
+from pathlib import Path
+from placet.durable import created_directory
+with created_directory(Path(sys.argv[1])) as new:
+    (new / "keys").write_text("secret")
+    print(new.name, flush=True)
+    sys.stdin.read()
+"""
+
+
+def _busy(path: Path) -> "subprocess.Popen[str]":
+    """Start a process that makes a directory and does not come to its end."""
+    return subprocess.Popen(  # noqa: S603 - our own program
+        [sys.executable, "-c", BUSY, str(path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_what_somebody_was_killed_over_is_not_left_behind(tmp_path: Path) -> None:
+    path = tmp_path / "bundle"
+    with _busy(path) as killed:
+        assert killed.stdout
+        left = killed.stdout.readline().strip()
+        killed.kill()
+        killed.wait()
+    assert (tmp_path / left / "keys").read_text() == "secret"
+    with _busy(path) as working:
+        assert working.stdout
+        kept = working.stdout.readline().strip()
+        with created_directory(path) as new:
+            assert {each.name for each in tmp_path.iterdir()} == {kept, new.name}
+            (new / "whole").touch()
+        working.kill()
+    assert [each.name for each in path.iterdir()] == ["whole"]
+    assert stat.S_IMODE(path.stat().st_mode) == 0o700
+
+
+def test_nothing_but_what_was_unfinished_is_cleared_away(tmp_path: Path) -> None:
+    path, elsewhere = tmp_path / "bundle", tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "kept").touch()
+    (tmp_path / ".bundle.0123abcd").symlink_to(elsewhere)
+    (tmp_path / ".bundle.0123abc").mkdir()
+    (tmp_path / ".bundles.0123abcd").mkdir()
+    (tmp_path / ".bundle.0123abce").touch()
+    (tmp_path / ".bundle.0123abcf").mkdir()
+    (tmp_path / ".bundle.0123abcf" / "link").symlink_to(elsewhere)
+    before = {*tmp_path.iterdir()}
+    with created_directory(path):
+        pass
+    assert {*tmp_path.iterdir()} == before - {tmp_path / ".bundle.0123abcf"} | {path}
+    assert (elsewhere / "kept").exists()

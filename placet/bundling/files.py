@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any
 
 from placet.digest import canonical
 from placet.domain.errors import NotFoundError
-from placet.durable import sync_directory
+from placet.durable import created_directory, sync_directory
 from placet.proof.bundle import MANIFEST
 
 
@@ -63,19 +62,14 @@ def whole_directory(path: Path) -> Iterator[Path]:
     Raises:
         NotFoundError: It cannot be made.
     """
-    temporary = path.with_name(f".{path.name}.{os.urandom(4).hex()}")
     try:
-        temporary.mkdir(mode=0o700)
-        yield temporary
-        temporary.rename(path)
-        sync_directory(path.parent)
+        with created_directory(path) as temporary:
+            yield temporary
     except OSError as error:
         raise NotFoundError(
             f"{path}: {error.strerror or error}; name a directory that can be made, in one that is "
             "there"
         ) from None
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _wait_for_disk(stream: Any) -> None:
