@@ -1,4 +1,7 @@
-"""The base of every domain model: frozen, closed to unknown fields."""
+"""The base of every domain model: frozen, closed to unknown fields.
+
+What is wrong with a value is told without the value: errors reach logs, which name nobody.
+"""
 
 from pydantic import BaseModel, ConfigDict
 
@@ -6,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 class Model(BaseModel):
     """A frozen value that refuses fields it does not know: for what people send in."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
 class Stored(BaseModel):
@@ -16,4 +19,4 @@ class Stored(BaseModel):
     wrote.
     """
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
