@@ -1,5 +1,6 @@
 """Who attacks an erasure: takes more away than was approved, less, or nothing ever."""
 
+import asyncio
 import json
 
 import psycopg
@@ -9,7 +10,8 @@ from pydantic import JsonValue
 from placet.digest import canonical
 from placet.domain.erasure import ErasureEntry, ErasurePlan
 from placet.domain.errors import ConflictError, NotFoundError, UnavailableError
-from tests.ledger.raw import append_raw
+from tests.conftest import Database
+from tests.ledger.raw import append_raw, until_somebody_waits
 from tests.ledger.stories import event, state
 from tests.personal import test_erasing
 from tests.personal.erasable import (
@@ -60,6 +62,32 @@ async def test_a_hold_keeps_all_that_would_go_with_whom_it_is_on(
         await world.erase(order)
     assert world.count("select count(*) from audit.pii") == before
     assert [each.hold for each in await world.ledger.erasures.holds(erased)] == ["h1"]
+
+
+@pytest.mark.parametrize(
+    ("on_what", "target"),
+    [("subject", "alice"), ("request", "expense-1"), ("subject", "request:expense-1")],
+)
+async def test_a_hold_that_is_being_placed_is_waited_for(
+    world: World, database: Database, on_what: str, target: str
+) -> None:
+    await tell(world.ledger, "expense-1", ALICE, RECEIPT)
+    await stranger(world.ledger, "expense-1")
+    order = await approved(world.ledger)
+    key = world.vault.keys.current("alice")
+    before = world.count("select count(*) from audit.pii")
+    data: dict[str, JsonValue] = {"hold": "h1", "on": on_what, "target": target}
+    placed = event("person:hold:placed", request="hold:h1", data=data)
+    with psycopg.connect(database.app_url) as holding:
+        append_raw(holding, [placed])
+        erasing = asyncio.create_task(world.erase(order))
+        await until_somebody_waits(database, "relation")
+        holding.commit()
+        with pytest.raises(Exception, match=r"under legal hold \(h1\): nothing is erased"):
+            await erasing
+    assert world.count("select count(*) from audit.pii") == before
+    assert world.vault.keys.find("alice", key.key_id) == key
+    assert await world.ledger.get_content(sha256(RECEIPT)) == RECEIPT
 
 
 @pytest.mark.parametrize("poison", [b"\xff\xfe{}", b'{"a":"\x00"}', b"\xed\xa0\x80"])
