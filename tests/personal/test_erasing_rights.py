@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 import psycopg
 import pytest
+from pydantic import JsonValue
 
 from placet.digest import canonical
 from placet.domain.erasure import ErasureEntry, ErasurePlan
@@ -236,6 +237,14 @@ async def test_a_file_whose_digest_somebody_typed_is_not_theirs_for_that(scene: 
     assert await scene.world.ledger.get_content(scene.bobs) == SHARED
 
 
+def end_and_tell(app: psycopg.Connection, digests: list[JsonValue]) -> None:
+    """End the erasure as the application does, and tell that these are gone."""
+    data: dict[str, JsonValue] = {"subject": "alice", "permit": PERMIT, "digests": digests}
+    with app.transaction():
+        app.execute("select effect.end_erasure(%s)", [PERMIT])
+        append_raw(app, [event("system:subject:erased", request=REQUEST, data=data)])
+
+
 async def test_what_is_finished_takes_nothing_more_and_ends_only_with_its_event(
     scene: Scene,
 ) -> None:
@@ -250,10 +259,15 @@ async def test_what_is_finished_takes_nothing_more_and_ends_only_with_its_event(
             )
         with pytest.raises(psycopg.Error, match="without an event that says what is gone"):
             app.execute("select effect.end_erasure(%s)", [PERMIT])
-        gone = event("system:subject:erased", request=REQUEST, data={"subject": "alice"})
-        with app.transaction():
-            app.execute("select effect.end_erasure(%s)", [PERMIT])
-            append_raw(app, [gone])
+        erased = await scene.world.ledger.erasures.erased(PERMIT)
+        digests: list[JsonValue] = [*erased.ciphertexts]
+        assert digests
+        # An event that leaves out anything is none that says what is gone.
+        incomplete: list[list[JsonValue]] = [[], digests[1:], ["0" * 64]]
+        for some in incomplete:
+            with pytest.raises(psycopg.Error, match="without an event that says that"):
+                end_and_tell(app, some)
+        end_and_tell(app, digests)
         row = app.execute("select state from effect.erasure").fetchone()
         assert row == ("done",)
     # Whose addresses they were is not kept.

@@ -170,3 +170,39 @@ create trigger keep_requester before update on inbox.request for each row
           and old.requester_id not in ('', 'unknown'))
     execute function inbox.keep_requester();
 alter table inbox.request enable always trigger keep_requester;
+
+-- As before, but the events name all that is gone: without, nobody could tell an erasure from a loss.
+create or replace function effect.require_told() returns trigger
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    untold text;
+begin
+    if not exists (
+        select from audit.known_event e
+         where e.stream = new.request and e.kind = 'system:subject:erased'
+    ) then
+        raise exception 'The erasure by permit % ends without an event that says what is gone: append system:subject:erased in the same transaction.',
+            new.permit_id using errcode = 'PLT06';
+    end if;
+    with told as materialized (
+        select convert_from(e.body, 'UTF8')::jsonb -> 'data' as data
+          from audit.known_event e
+         where e.stream = new.request and e.kind = 'system:subject:erased' and e.body is not null
+    )
+    select x.name into untold from (
+        select x.name from effect.erased x
+         where x.permit_id = new.permit_id and x.what in ('ciphertext', 'content')
+        except
+        select jsonb_array_elements_text(named.digests)
+          from told t, lateral (values (t.data -> 'digests'), (t.data -> 'content')) named (digests)
+         where jsonb_typeof(named.digests) = 'array'
+    ) x limit 1;
+    if untold is not null then
+        raise exception 'The erasure by permit % ends without an event that says that % is gone: append system:subject:erased with all of it in the same transaction.',
+            new.permit_id, untold using errcode = 'PLT06';
+    end if;
+    return null;
+end
+$$;
