@@ -132,6 +132,7 @@ class ErasureActivities:
         for at in range(0, len(contents), AT_ONCE):
             await eraser.contents(permit, contents[at : at + AT_ONCE])
         await eraser.addresses(permit)
+        await self._book.confirm(permit)
         await eraser.finish(permit)
 
     async def _end(self, order: EffectOrder, row: ErasureRow, plan: ErasurePlan) -> EffectResult:

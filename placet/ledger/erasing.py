@@ -138,6 +138,14 @@ class PostgresErasures(Session):
         """
         await self._all(sql.PLAN_ADDRESSES, {"permit_id": permit_id, "addresses": [*addresses]})
 
+    async def confirm(self, permit_id: str) -> None:
+        """Say that the keys are destroyed, and that all that was planned is gone.
+
+        Raises:
+            NotFoundError: The permit has no erasure under way.
+        """
+        await self._all(sql.CONFIRM_ERASING, {"permit_id": permit_id})
+
     async def erased(self, permit_id: str) -> Erased:
         """Return what an erasure has taken away so far."""
         rows = await self._all(sql.ERASED, {"permit_id": permit_id})
@@ -236,6 +244,7 @@ class PostgresEraser(Session):
 
         Raises:
             NotFoundError: The permit has no erasure under way.
+            ConflictError: Who records has not confirmed it.
             UnavailableError: A text was recorded just before it began, and is still there.
         """
         await self._all(sql.FINISH_ERASING, {"permit_id": permit_id})

@@ -83,6 +83,8 @@ ERASE_CONTENTS = "select effect.erase_contents(%(permit_id)s, %(digests)s::bytea
 
 ERASE_ADDRESSES = "select effect.erase_addresses(%(permit_id)s) as gone"
 
+CONFIRM_ERASING = "select effect.confirm_erasing(%(permit_id)s)"
+
 FINISH_ERASING = "select effect.finish_erasing(%(permit_id)s)"
 
 PLAN_ADDRESSES = "select effect.plan_addresses(%(permit_id)s, %(addresses)s::text[])"

@@ -40,6 +40,10 @@ class Erasures(Protocol):
         """Say which addresses are the person's: they are taken out of what is recorded of mails."""
         ...
 
+    async def confirm(self, permit_id: str) -> None:
+        """Say that the keys are destroyed, and that all that was planned is gone."""
+        ...
+
     async def erased(self, permit_id: str) -> Erased:
         """Return what an erasure has taken away so far."""
         ...

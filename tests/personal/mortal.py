@@ -14,7 +14,7 @@ from placet.personal.vault import open_vault
 from tests.personal.erasable import eraser_at, erasing
 from tests.support.mortal import Death, Fate, Guarded
 
-_BOOK = ("begin", "plan_addresses", "end")
+_BOOK = ("begin", "plan_addresses", "confirm", "end")
 _ERASER = ("personal", "steps", "contents", "addresses", "finish")
 
 

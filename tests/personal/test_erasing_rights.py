@@ -164,6 +164,8 @@ BOTH = (
             "is under way: let the eraser's login finish it first",
         ),
         ("app", f"select effect.finish_erasing('{PERMIT}')", DENIED),
+        ("eraser", f"select effect.confirm_erasing('{PERMIT}')", DENIED),
+        ("app", "select effect.confirm_erasing('p')", "has no erasure under way"),
         ("app", f"select effect.erase_personal('{PERMIT}', 10)", DENIED),
         ("app", f"select effect.erase_steps('{PERMIT}')", DENIED),
         ("app", f"select effect.erase_contents('{PERMIT}', '{{}}')", DENIED),
@@ -252,6 +254,10 @@ async def test_what_is_finished_takes_nothing_more_and_ends_only_with_its_event(
     with scene.connected("eraser") as eraser, scene.connected("app") as app:
         app.execute("select effect.plan_addresses(%s, '{alice@example.com}')", [PERMIT])
         eraser.execute("select effect.erase_personal(%s, 1000)", [PERMIT])
+        # Not before who records says that the keys are gone.
+        with pytest.raises(psycopg.Error, match="let the worker confirm first that keys and files"):
+            eraser.execute("select effect.finish_erasing(%s)", [PERMIT])
+        app.execute("select effect.confirm_erasing(%s)", [PERMIT])
         eraser.execute("select effect.finish_erasing(%s)", [PERMIT])
         with pytest.raises(psycopg.Error, match="has no erasure under way"):
             eraser.execute(

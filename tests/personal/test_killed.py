@@ -83,7 +83,7 @@ async def test_a_worker_killed_anywhere_erases_in_the_end_and_tells_all_of_it(
         deaths.append((step, passed[step]))
     wanted = (
         "put_content", "begin", "steps", "unlink", "sync", "personal", "contents",
-        "plan_addresses", "addresses", "finish", "end",
+        "plan_addresses", "addresses", "confirm", "finish", "end",
     )  # fmt: skip
     assert {f"{when} {name}" for name in wanted for when in ("before", "after")} <= {*undisturbed}
     for number, death in enumerate(deaths):

@@ -81,5 +81,6 @@ def test_an_erasure_that_is_under_way_keeps_to_its_plan(upgraded: psycopg.Connec
     rows = upgraded.execute("select permit_id, what, name from effect.planned").fetchall()
     assert rows == [("p", "content", "ab" * 32)]
     upgraded.execute("select effect.erase_contents('p', array[decode(repeat('ab', 32), 'hex')])")
+    upgraded.execute("select effect.confirm_erasing('p')")
     upgraded.execute("select effect.finish_erasing('p')")
     assert upgraded.execute("select state from effect.erasure").fetchall() == [("erased",)]

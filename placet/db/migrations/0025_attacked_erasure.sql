@@ -206,3 +206,43 @@ begin
     return null;
 end
 $$;
+
+-- Whoever erases must not say alone that all of it is gone: the keys are destroyed by who records.
+alter table effect.erasure add column confirmed_at timestamptz;
+comment on column effect.erasure.confirmed_at is
+    'When who records has said that the keys are destroyed, and all that was planned is gone.';
+
+create function effect.confirm_erasing(permit_id text) returns void
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    known effect.erasure := effect.running_erasure(confirm_erasing.permit_id);
+begin
+    update effect.erasure x set confirmed_at = coalesce(x.confirmed_at, clock_timestamp())
+     where x.permit_id = known.permit_id;
+end
+$$;
+
+create or replace function effect.finish_erasing(permit_id text) returns void
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    known effect.erasure := effect.running_erasure(finish_erasing.permit_id);
+    left_over bigint;
+begin
+    select count(*) into left_over from audit.pii p
+     where p.subject in (select audit.subjects_of(known.subject)) and p.stored_at < known.began_at;
+    if left_over > 0 then
+        raise exception '% texts about % are not erased yet: erase them first.', left_over,
+            known.subject using errcode = 'PLU04';
+    end if;
+    if known.confirmed_at is null then
+        raise exception 'The erasure by permit % is under way: let the worker confirm first that keys and files are gone.',
+            known.permit_id using errcode = 'PLC28';
+    end if;
+    update effect.erasure x set state = 'erased' where x.permit_id = known.permit_id;
+end
+$$;
+grant execute on function effect.confirm_erasing(text) to placet_writer;
