@@ -118,6 +118,9 @@ class ErasureActivities:
         known = [*(person.addresses if person else ()), *await self._book.addresses(row.subject)]
         for at in range(0, len(known), AT_ONCE):
             await self._book.plan_addresses(permit, known[at : at + AT_ONCE])
+        contents, kept = [*plan.contents], set[str]()
+        if not is_ours:
+            contents, kept = await self._looked_through(row, plan)
         # Which requests these are is found by the ciphertexts, so they come first.
         await eraser.steps(permit)
         for subject in plan.subjects:
@@ -125,15 +128,31 @@ class ErasureActivities:
         while await eraser.personal(permit, AT_ONCE) == AT_ONCE:
             pass
         # Since it was planned, somebody may have handed in the very same file.
-        # If somebody else has made the plan, they may have planned to take from others.
-        kept = set[str]() if is_ours else await self._book.shared(row.subject, plan.contents)
-        shared = await _needed_elsewhere(eraser, plan.contents, kept)
-        contents = [each for each in plan.contents if each not in shared]
+        shared = await _needed_elsewhere(eraser, contents, kept)
+        contents = [each for each in contents if each not in shared]
         for at in range(0, len(contents), AT_ONCE):
             await eraser.contents(permit, contents[at : at + AT_ONCE])
         await eraser.addresses(permit)
         await self._book.confirm(permit)
         await eraser.finish(permit)
+
+    async def _looked_through(
+        self, row: ErasureRow, plan: ErasurePlan
+    ) -> tuple[list[str], set[str]]:
+        """Complete a plan that somebody else has made.
+
+        They may have planned to take from others, or to leave something behind.
+
+        Returns:
+            What is the person's, and what of it others have too.
+        """
+        concern = await self._book.concern(row.subject)
+        found = sorted({*plan.contents, *concern.contents})
+        kept = await self._book.shared(row.subject, found)
+        missing = [each for each in found if each not in kept and each not in plan.contents]
+        for at in range(0, len(missing), AT_ONCE):
+            await self._book.plan_contents(row.permit_id, missing[at : at + AT_ONCE])
+        return [*plan.contents, *missing], kept
 
     async def _end(self, order: EffectOrder, row: ErasureRow, plan: ErasurePlan) -> EffectResult:
         """Tell what is gone; again it only returns the receipts."""

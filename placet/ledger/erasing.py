@@ -1,6 +1,6 @@
 """Erasures in Postgres: what is found about somebody, and what is gone.
 
-See migrations 0017, 0021 and 0024.
+See migrations 0017, 0021, 0024 and 0025.
 """
 
 import json
@@ -138,6 +138,15 @@ class PostgresErasures(Session):
         """
         await self._all(sql.PLAN_ADDRESSES, {"permit_id": permit_id, "addresses": [*addresses]})
 
+    async def plan_contents(self, permit_id: str, digests: Sequence[str]) -> None:
+        """Add to a plan what else is the person's.
+
+        Raises:
+            NotFoundError: The permit has no erasure under way.
+            ConflictError: Some of it is none of theirs; then nothing is added.
+        """
+        await self._all(sql.PLAN_CONTENTS, {"permit_id": permit_id, "digests": [*digests]})
+
     async def confirm(self, permit_id: str) -> None:
         """Say that the keys are destroyed, and that all that was planned is gone.
 
@@ -244,8 +253,8 @@ class PostgresEraser(Session):
 
         Raises:
             NotFoundError: The permit has no erasure under way.
-            ConflictError: Who records has not confirmed it.
-            UnavailableError: A text was recorded just before it began, and is still there.
+            UnavailableError: A text was recorded just before it began, and is still there, or who
+                records has not confirmed that keys and files are gone.
         """
         await self._all(sql.FINISH_ERASING, {"permit_id": permit_id})
 

@@ -87,6 +87,8 @@ CONFIRM_ERASING = "select effect.confirm_erasing(%(permit_id)s)"
 
 FINISH_ERASING = "select effect.finish_erasing(%(permit_id)s)"
 
+PLAN_CONTENTS = "select effect.plan_contents(%(permit_id)s, %(digests)s::text[])"
+
 PLAN_ADDRESSES = "select effect.plan_addresses(%(permit_id)s, %(addresses)s::text[])"
 
 NAMED_ELSEWHERE = """

@@ -40,6 +40,10 @@ class Erasures(Protocol):
         """Say which addresses are the person's: they are taken out of what is recorded of mails."""
         ...
 
+    async def plan_contents(self, permit_id: str, digests: Sequence[str]) -> None:
+        """Add to a plan what else is the person's."""
+        ...
+
     async def confirm(self, permit_id: str) -> None:
         """Say that the keys are destroyed, and that all that was planned is gone."""
         ...

@@ -104,6 +104,7 @@ EXPECTED = {
         "function effect.end_deletion(text,text,text,jsonb,timestamp with time zone) EXECUTE",
         "function effect.begin_erasure(text,text,text,text) EXECUTE",
         "function effect.confirm_erasing(text) EXECUTE",
+        "function effect.plan_contents(text,text[]) EXECUTE",
         "function effect.end_erasure(text) EXECUTE",
         "function effect.plan_addresses(text,text[]) EXECUTE",
         "function audit.keep_room(bigint,bigint) EXECUTE",

@@ -244,3 +244,19 @@ async def test_addresses_of_whoever_has_left_the_directory_go_too(world: World) 
     assert [each.address for each in rows] == ["[erased] 1", "bob@example.com"]
     story = json.dumps([each.body for each in await world.ledger.timeline("expense-1")])
     assert "example.net" not in story
+
+
+async def test_whoever_erases_cannot_have_the_key_forgotten(world: World) -> None:
+    await tell(world.ledger, "expense-1", ALICE, RECEIPT)
+    key = world.vault.keys.current("alice")
+    order = await approved(world.ledger)
+    # A plan that names no file leaves none behind.
+    await begin(world, order.digest, plan())
+    while await world.eraser.personal(PERMIT, 1000):
+        pass
+    with pytest.raises(UnavailableError, match="let the worker confirm first"):
+        await world.eraser.finish(PERMIT)
+    await world.erase(order)
+    assert world.vault.keys.find("alice", key.key_id) is None
+    with pytest.raises(NotFoundError):
+        await world.ledger.get_content(sha256(RECEIPT))

@@ -238,11 +238,35 @@ begin
         raise exception '% texts about % are not erased yet: erase them first.', left_over,
             known.subject using errcode = 'PLU04';
     end if;
+    -- Not for good: a worker of the version before does not confirm, and a new one takes over from it.
     if known.confirmed_at is null then
         raise exception 'The erasure by permit % is under way: let the worker confirm first that keys and files are gone.',
-            known.permit_id using errcode = 'PLC28';
+            known.permit_id using errcode = 'PLU07';
     end if;
     update effect.erasure x set state = 'erased' where x.permit_id = known.permit_id;
 end
 $$;
 grant execute on function effect.confirm_erasing(text) to placet_writer;
+
+-- Who records may add to a plan what else is the person's: whoever has begun may have left it out.
+create function effect.plan_contents(permit_id text, digests text[]) returns void
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    known effect.erasure := effect.running_erasure(plan_contents.permit_id);
+    stranger text;
+begin
+    select d into stranger from unnest(plan_contents.digests) d
+     where d !~ '^[0-9a-f]{64}$'
+        or decode(d, 'hex') not in (select effect.contents_of(known.subject)) limit 1;
+    if stranger is not null then
+        raise exception 'No request of % names the content %: plan what is theirs.',
+            known.subject, stranger using errcode = 'PLC25';
+    end if;
+    insert into effect.planned (permit_id, what, name)
+    select distinct known.permit_id, 'content', d from unnest(plan_contents.digests) d
+    on conflict do nothing;
+end
+$$;
+grant execute on function effect.plan_contents(text, text[]) to placet_writer;
