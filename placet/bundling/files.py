@@ -46,13 +46,15 @@ class BundleFiles:
         self._digests[name] = hashlib.sha256(content).hexdigest()
 
     def finish(self, told: dict[str, Any]) -> None:
-        """Write what the bundle is; when this returns, all of it is on the disk."""
+        """Write what the bundle is; when this returns, the content of all files is on the disk."""
         for name, (stream, digest) in self._open.items():
             _wait_for_disk(stream)
             self._digests[name] = digest.hexdigest()
         self.put(MANIFEST, canonical({**told, "files": self._digests}) + b"\n")
+        # That of all the others is waited for when it gets its name.
         for directory in {(self._directory / name).parent for name in self._digests}:
-            sync_directory(directory)
+            if directory != self._directory:
+                sync_directory(directory)
 
 
 @contextmanager
