@@ -1,6 +1,6 @@
 """Erasures in Postgres: what is found about somebody, and what is gone.
 
-See migrations 0017, 0021, 0024 and 0025.
+See migrations 0017, 0021 and 0024.
 """
 
 import json
@@ -37,7 +37,7 @@ _NOT_OURS = {"service", "attestation"}
 
 _PAGE = 500
 _NAMES_OTHERS = {"application/json", MANIFEST_TYPE}
-"""What says of other files that they belong to it, as migration 0025 has it."""
+"""What says of other files that they belong to it, as migration 0024 has it."""
 _MAX_ADDRESS_BYTES = 1_000
 """What the database takes; a longer one is nobody's."""
 

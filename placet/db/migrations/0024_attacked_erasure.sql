@@ -25,7 +25,8 @@ as $$
        and decode(found.parts[1], 'hex') = any (named_elsewhere.candidates)
 $$;
 
--- As before, but without what open requests of theirs, or those that have paid, name too, and without
+-- As before, but what belongs to a page is found by its manifest, as what belongs to a request is found
+-- by it; and without what open requests of theirs, or those that have paid, name too, and without
 -- policies, which are nobody's.
 create or replace function effect.contents_of(subject text) returns setof bytea
 language sql stable security definer
