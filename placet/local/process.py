@@ -138,6 +138,8 @@ def _dying_with_parent(number: signal.Signals) -> Callable[[], None] | None:
     prctl, parent, wish = _prctl, os.getpid(), int(number)
 
     def before_exec() -> None:
+        # Whoever was started in the background of a script ignores it, and so would the child.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
         prctl(_PR_SET_PDEATHSIG, wish, 0, 0, 0)
         if os.getppid() != parent:  # The parent died before the wish was made.
             os._exit(1)

@@ -149,3 +149,21 @@ def _descendants(pid: int) -> list[int]:
         with suppress(FileNotFoundError, ProcessLookupError):
             direct += map(int, thread.read_text().split())
     return [*direct, *(grandchild for child in direct for grandchild in _descendants(child))]
+
+
+async def test_a_child_of_who_ignores_an_interrupt_can_be_interrupted(tmp_path: Path) -> None:
+    """As a script's background process does."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        child = spawn(
+            ["/bin/sleep", "60"],
+            log=tmp_path / "log",
+            directory=tmp_path,
+            environment={},
+            dies_by=signal.SIGKILL,
+        )
+    finally:
+        signal.signal(signal.SIGINT, before)
+    os.kill(child.pid, signal.SIGINT)
+    await eventually(lambda: child.exit_code is not None, "the child to end")
+    assert child.exit_code == -signal.SIGINT
