@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import psycopg
 from pydantic import JsonValue
 
 from activities.erasing import ErasureActivities
@@ -165,3 +166,25 @@ def keys_at(directory: Path) -> FileKeys:
 def sha256(content: bytes) -> str:
     """Return the digest of content."""
     return hashlib.sha256(content).hexdigest()
+
+
+def mailed(admin_url: str, *addresses: str) -> None:
+    """Record, under the permit ``p``, mails that have gone out."""
+    with psycopg.connect(admin_url) as connection:
+        connection.execute(
+            "insert into effect.permit"
+            " (permit_id, request, digest, effect, issued_at, issued_event)"
+            " values ('p', 'send-1', repeat('a', 64), 'mail', now(), 'x')"
+        )
+        connection.execute(
+            "insert into effect.mailing (permit_id, request, digest, recipients, total, holder,"
+            " ended_at, ending)"
+            " values ('p', 'send-1', repeat('a', 64), repeat('b', 64), %s, 'h', now(), 'done')",
+            [len(addresses)],
+        )
+        for place, address in enumerate(addresses, 1):
+            connection.execute(
+                "insert into effect.delivery (permit_id, place, address, message_id, status)"
+                " values ('p', %s, %s, %s, 'sent')",
+                [place, address, f"m{place}"],
+            )

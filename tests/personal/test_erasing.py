@@ -33,6 +33,7 @@ from tests.personal.erasable import (
     SHARED,
     approved,
     erasing,
+    mailed,
     sha256,
     stranger,
     tell,
@@ -298,22 +299,7 @@ async def test_the_erasers_login_erases_nothing_that_was_not_approved(world: Wor
 
 async def test_addresses_go_out_of_what_is_recorded_of_mails(world: World) -> None:
     await tell(world.ledger, "expense-1", ALICE)
-    with psycopg.connect(world.admin_url) as connection:
-        connection.execute(
-            "insert into effect.permit"
-            " (permit_id, request, digest, effect, issued_at, issued_event)"
-            " values ('p', 'send-1', repeat('a', 64), 'mail', now(), 'x')"
-        )
-        connection.execute(
-            "insert into effect.mailing (permit_id, request, digest, recipients, total, holder,"
-            " ended_at, ending)"
-            " values ('p', 'send-1', repeat('a', 64), repeat('b', 64), 2, 'h', now(), 'done')"
-        )
-        connection.execute(
-            "insert into effect.delivery (permit_id, place, address, message_id, status)"
-            " values ('p', 1, 'A.Novak@example.com', 'm1', 'sent'),"
-            " ('p', 2, 'zoe@example.net', 'm2', 'sent')"
-        )
+    mailed(world.admin_url, "A.Novak@example.com", "zoe@example.net")
     await world.erase()
     rows = await world.ledger.deliveries.rows("p")
     assert [each.address for each in rows] == ["[erased] 1", "zoe@example.net"]

@@ -22,6 +22,7 @@ from tests.personal.erasable import (
     REQUEST,
     SHARED,
     approved,
+    mailed,
     sha256,
     stranger,
     tell,
@@ -223,22 +224,7 @@ async def test_addresses_of_whoever_has_left_the_directory_go_too(world: World) 
     await tell(world.ledger, "expense-1", who)
     said = event(request="expense-1", actor=who, reason="hello")
     await world.ledger.append([said])
-    with psycopg.connect(world.admin_url) as connection:
-        connection.execute(
-            "insert into effect.permit"
-            " (permit_id, request, digest, effect, issued_at, issued_event)"
-            " values ('p', 'send-1', repeat('a', 64), 'mail', now(), 'x')"
-        )
-        connection.execute(
-            "insert into effect.mailing (permit_id, request, digest, recipients, total, holder,"
-            " ended_at, ending)"
-            " values ('p', 'send-1', repeat('a', 64), repeat('b', 64), 2, 'h', now(), 'done')"
-        )
-        connection.execute(
-            "insert into effect.delivery (permit_id, place, address, message_id, status)"
-            " values ('p', 1, 'zoe@example.net', 'm1', 'sent'),"
-            " ('p', 2, 'bob@example.com', 'm2', 'sent')"
-        )
+    mailed(world.admin_url, "zoe@example.net", "bob@example.com")
     await world.erase(await approved(world.ledger, "zoe"))
     rows = await world.ledger.deliveries.rows("p")
     assert [each.address for each in rows] == ["[erased] 1", "bob@example.com"]
