@@ -29,6 +29,7 @@ async def verified(t: Theatre) -> None:
     t.say("Then a bundle of files is verified without a database, and without trusting anybody.")
     await t.placet("audit", "export", "--out", str(bundle))
     await t.placet("audit", "verify", str(bundle), "--trust", str(trust), show=True)
+    t.say("(This demo turns the clock forward: some events are ahead of the database's clock.)")
     t.say("One request alone, for somebody who must not see the others:")
     alone = t.company.home / "bundle-of-one"
     await t.placet("audit", "export", "--out", str(alone), "--request", case)
